@@ -1,0 +1,27 @@
+# Mullion: see README.md for what the targets do, `make help` for a list.
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+B       ?= build
+CACHE   ?= $(B)/cache
+CC      := gcc
+CLANG   := clang
+PYTHON  := python3
+GIT_VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+
+include tools/make/flags.mk
+include tools/make/kernel.mk
+include tools/make/third-party.mk
+include tools/make/ring3.mk
+include tools/make/image.mk
+include tools/make/tests.mk
+
+.PHONY: all help clean
+all: $(B)/mullion.elf $(RING3_PROGRAMS)
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z][a-z0-9-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+clean: ## remove build/
+	rm -rf $(B)

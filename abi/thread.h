@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What thread_info(), sc_info() and pd_info() write into the caller's UTCB (mr[]), and map flags. */
+#ifndef ABI_THREAD_H
+#define ABI_THREAD_H
+
+#include <stdint.h>
+
+enum thread_state { THREAD_NEW, THREAD_READY, THREAD_BLOCKED, THREAD_SUSPENDED, THREAD_FAULTED, THREAD_DEAD };
+
+struct thread_info {
+    uint64_t state; /* enum thread_state */
+    uint64_t fault_vector, fault_error, fault_addr;
+    uint64_t rip, rsp, rflags;
+    uint64_t gpr[16]; /* enum vcpu_gpr order */
+};
+
+struct sc_info {
+    uint64_t cpu, priority;
+    uint64_t budget_us, period_us; /* 0: no limit */
+    uint64_t used_tsc;             /* TSC cycles consumed since creation */
+    uint64_t switches;
+};
+
+struct pd_info {
+    uint64_t kmem_used, kmem_limit; /* bytes of kernel memory, this domain */
+    uint64_t threads, caps, mappings, page_tables;
+};
+
+/* machine_info(): the kernel's own accounting. */
+struct machine_info {
+    uint64_t kmem_total, kmem_free; /* bytes */
+    uint64_t objects[16];           /* live objects by enum obj_type */
+    uint64_t klog_head;             /* bytes ever written to the kernel log */
+};
+
+/* cpu_info(): per-CPU counters. */
+struct cpu_info {
+    uint64_t apic_id, node;
+    uint64_t idle_tsc;
+    uint64_t switches, interrupts, ipis, shootdowns, timer_irqs, syscalls;
+};
+
+/* mem_map() flags. */
+#define MAP_READ     0x1u
+#define MAP_WRITE    0x2u
+#define MAP_EXEC     0x4u
+#define MAP_UNCACHED 0x8u
+#define MAP_WC       0x10u
+
+/* irq_create() flags. */
+#define IRQ_LEVEL      0x1u
+#define IRQ_ACTIVE_LOW 0x2u
+#define IRQ_ISA        0x4u /* the number is an ISA IRQ: translate by MADT overrides */
+
+/* machine_control() operations. */
+enum machine_op {
+    MACHINE_POWEROFF, /* ACPI S5; arg unused */
+    MACHINE_RESET,    /* ACPI reset register, then keyboard controller, then triple fault */
+    MACHINE_CONSOLE,  /* arg 1: ring 3 owns the serial line and screen now, the kernel only logs; 0: back */
+    MACHINE_PANIC     /* crash on purpose (tests of the panic record) */
+};
+
+#endif

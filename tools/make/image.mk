@@ -1,0 +1,1 @@
+# Boot package, ISO image, make run.

@@ -1,0 +1,29 @@
+# The kernel: one ELF for GRUB, the UEFI loader and PVH.
+KERNEL_DIRS := boot arch/x86_64 kernel sched virt svm vmx lib
+KERNEL_SRC  := $(filter-out boot/uefi%,$(wildcard $(KERNEL_DIRS:%=%/*.c) $(KERNEL_DIRS:%=%/*.S)))
+KERNEL_OBJ  := $(KERNEL_SRC:%=$(B)/kernel/%.o)
+
+$(B)/kernel/%.c.o: %.c $(GEN)/stamp
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) -DMULLION_VERSION='"$(GIT_VERSION)"' -c $< -o $@
+
+$(B)/kernel/%.S.o: %.S $(GEN)/stamp $(GEN)/arch/offsets.h
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) -D__ASSEMBLY__ -c $< -o $@
+
+# Structure offsets for assembly, taken from the compiler.
+$(GEN)/arch/offsets.h: arch/x86_64/offsets.c.in $(GEN)/stamp
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -MMD -MP,$(KERNEL_CFLAGS)) -x c -S $< -o - | \
+	  sed -n 's/^.*->\([A-Z0-9_]*\) \$$\{0,1\}\(-\{0,1\}[0-9]*\).*$$/#define \1 \2/p' > $@
+
+# Linked twice: the second link carries the symbol table that the panic screen reads.
+$(B)/mullion.elf: $(KERNEL_OBJ) linker.ld tools/gen-symbols
+	$(CC) -nostdlib -static -no-pie -Wl,-T,linker.ld -Wl,--build-id=none -Wl,--gc-sections -Wl,-z,max-page-size=0x1000 \
+	  -Wl,--orphan-handling=warn -o $@.1 $(KERNEL_OBJ)
+	tools/gen-symbols $@.1 $(B)/kernel/symbols.S
+	$(CC) -c $(B)/kernel/symbols.S -o $(B)/kernel/symbols.o
+	$(CC) -nostdlib -static -no-pie -Wl,-T,linker.ld -Wl,--build-id=none -Wl,--gc-sections -Wl,-z,max-page-size=0x1000 \
+	  -o $@ $(KERNEL_OBJ) $(B)/kernel/symbols.o
+
+-include $(KERNEL_OBJ:.o=.d)

@@ -1,0 +1,8 @@
+# Checks. A unit test is one file in tests/unit/ that includes the .c files it tests, and runs under
+# ASan and UBSan; a fuzz target is one file in tests/fuzz/, run over its corpus by make check.
+UNIT_SRC := $(wildcard tests/unit/*.c)
+UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
+$(B)/unit/%: tests/unit/%.c $(GEN)/stamp
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) $< -o $@
+-include $(UNIT_BIN:%=%.d)

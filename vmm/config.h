@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the manager tells a VMM (the data behind its struct program_args), and the protocol between
+ * the two. One VMM process serves one run of one guest: a reboot is a new process. */
+#ifndef VMM_CONFIG_H
+#define VMM_CONFIG_H
+
+#include <stdint.h>
+
+#define VMM_CONFIG_MAGIC 0x4d564d4d43464731ull
+#define VMM_MAX_VCPUS    64u
+#define VMM_MAX_RAM      32u
+#define VMM_CMDLINE      2048u
+#define VMM_MAX_FEATURES 32u
+
+/* Index into program_args.slot[]. */
+enum vmm_slot {
+    VMM_SLOT_KERNEL,      /* memory, read-only: kernel image (vmm_config.kernel) */
+    VMM_SLOT_INITRD,      /* memory, read-only */
+    VMM_SLOT_FIRMWARE,    /* memory, read-only: firmware image */
+    VMM_SLOT_SERIAL_RING, /* memory: serial output ring page(s), then input ring: see VMM_RING_* */
+    VMM_SLOT_CONSOLE_RING,/* memory: the same for the virtio console */
+    VMM_SLOT_STATS,       /* memory, writable: struct vmm_stats */
+    VMM_SLOT_CONSOLE_NOTIF, /* notification of the console program, badge = this guest's bits */
+    VMM_SLOT_RAM          /* first of ram_count memory capabilities */
+};
+
+/* A ring capability covers VMM_RING_BYTES: output ring (guest to console) in the first half, input
+ * ring in the second; data size of each is VMM_RING_BYTES / 2 - sizeof(struct ring_shared), rounded
+ * down to a power of two. */
+#define VMM_RING_BYTES 16384u
+#define VMM_RING_DATA  4096u
+
+enum vmm_boot { VMM_BOOT_LINUX, VMM_BOOT_PVH, VMM_BOOT_MULTIBOOT, VMM_BOOT_FIRMWARE, VMM_BOOT_AUTO };
+
+struct vmm_image {
+    uint64_t offset; /* inside its memory capability */
+    uint64_t size;   /* bytes; 0: none */
+    char name[128];  /* file name, for messages */
+};
+
+struct vmm_feature {
+    char name[24];    /* libvirt's feature name: "avx2" */
+    uint32_t require; /* 1: policy require/force, 0: policy disable/forbid */
+};
+
+struct vmm_config {
+    uint64_t magic;
+    char name[64];
+    uint8_t uuid[16];
+    uint32_t vcpus;
+    uint32_t boot;       /* enum vmm_boot; AUTO: by the image's own headers */
+    uint32_t host_cpu[VMM_MAX_VCPUS]; /* CPU to run vCPU i on */
+    uint32_t priority;   /* scheduling priority of vCPU threads */
+    uint32_t ram_count;
+    uint64_t ram_size[VMM_MAX_RAM]; /* bytes, multiples of 4 KiB; in guest-physical order */
+    uint64_t memory;     /* sum, bytes */
+    struct vmm_image kernel, initrd, firmware;
+    char cmdline[VMM_CMDLINE];
+    uint8_t has_serial;          /* 16550 at 0x3f8 */
+    uint8_t has_virtio_console;
+    uint8_t has_rng;
+    uint8_t has_balloon;
+    uint8_t has_kvm_pv;          /* KVM leaves and clock (default 1) */
+    uint8_t clock_localtime;
+    uint8_t pad[2];
+    int64_t clock_offset_s;
+    uint32_t feature_count;
+    struct vmm_feature feature[VMM_MAX_FEATURES];
+    uint64_t rtc_base;           /* Unix time at TSC rtc_tsc, from the host's RTC */
+    uint64_t rtc_tsc;
+};
+
+/* Manager to VMM: bits of the VMM's notification (SLOT_NOTIF). */
+#define VMM_CTL_SHUTDOWN    (1ull << 0) /* press the ACPI power button */
+#define VMM_CTL_SUSPEND     (1ull << 1)
+#define VMM_CTL_RESUME      (1ull << 2)
+#define VMM_CTL_STATS       (1ull << 3) /* refresh vmm_stats */
+#define VMM_CTL_NMI         (1ull << 4)
+#define VMM_CTL_RESET       (1ull << 5) /* reports VMM_EVENT_RESET when all vCPUs stand */
+/* Console program to VMM, same notification. */
+#define VMM_CTL_SERIAL_IN   (1ull << 8)
+#define VMM_CTL_SERIAL_ROOM (1ull << 9)
+#define VMM_CTL_HVC_IN      (1ull << 10)
+#define VMM_CTL_HVC_ROOM    (1ull << 11)
+/* From bit 16 on: the VMM's own use (doorbells, timers). */
+#define VMM_CTL_OWN_SHIFT 16u
+
+/* VMM to manager: portal_call on SLOT_PARENT. mr[0] = event, mr[1..] as below. Text is UTF-8 packed
+ * into mr[8..], zero-terminated, at most 1 KiB. The manager replies with mr[0] = status. */
+enum vmm_event {
+    VMM_EVENT_RUNNING = 1, /* first guest instruction is about to run */
+    VMM_EVENT_POWEROFF,    /* ACPI S5: follow on_poweroff */
+    VMM_EVENT_RESET,       /* reset requested by the guest or VMM_CTL_RESET: follow on_reboot */
+    VMM_EVENT_CRASH,       /* triple fault, invalid state, guest panic (pvpanic): follow on_crash; text: reason and registers */
+    VMM_EVENT_REFUSED,     /* the definition or an image cannot be honoured; text: reason */
+    VMM_EVENT_SUSPENDED,
+    VMM_EVENT_RESUMED
+};
+
+/* Counters the VMM keeps in VMM_SLOT_STATS. */
+struct vmm_stats {
+    uint64_t sequence; /* odd while being written */
+    uint64_t balloon_pages;
+    uint64_t vcpu_count;
+    struct {
+        uint64_t state;      /* VCPU_RUN_* or 3: suspended */
+        uint64_t stat[32];   /* enum vcpu_stat */
+        uint64_t vmm_exits[32]; /* by enum vcpu_exit: handled in the VMM */
+    } vcpu[VMM_MAX_VCPUS];
+};
+
+#endif
