@@ -36,46 +36,66 @@ static void serial(char c)
     out8(COM1, (UINT8)c);
 }
 
-void report(const char *text)
+static void serial_text(const char *text)
 {
     for (; *text; text++) {
-        CHAR16 wide[3] = {(CHAR16)*text, 0, 0};
-        if (*text == '\n') {
-            wide[0] = '\r';
-            wide[1] = '\n';
+        if (*text == '\n')
             serial('\r');
-        }
         serial(*text);
-        if (system_table->ConOut)
-            system_table->ConOut->OutputString(system_table->ConOut, wide);
     }
 }
 
-void report_number(UINT64 value, unsigned base)
+void report(const char *text)
+{
+    CHAR16 wide[128];
+    while (*text && system_table->ConOut) {
+        UINTN n = 0;
+        for (; *text && n + 2 < sizeof(wide) / sizeof(wide[0]); text++) {
+            if (*text == '\n')
+                wide[n++] = '\r';
+            wide[n++] = (CHAR16)*text;
+        }
+        wide[n] = 0;
+        system_table->ConOut->OutputString(system_table->ConOut, wide);
+    }
+}
+
+static UINTN append(char *line, UINTN at, UINTN room, const char *text)
+{
+    while (*text && at + 1 < room)
+        line[at++] = *text++;
+    line[at] = 0;
+    return at;
+}
+
+static UINTN append_number(char *line, UINTN at, UINTN room, UINT64 value)
 {
     char digits[21];
-    unsigned at = sizeof(digits) - 1;
-    digits[at] = 0;
+    unsigned i = sizeof(digits) - 1;
+    digits[i] = 0;
     do {
-        digits[--at] = "0123456789abcdef"[value % base];
-        value /= base;
+        digits[--i] = (char)('0' + value % 10);
+        value /= 10;
     } while (value);
-    report(digits + at);
+    return append(line, at, room, digits + i);
 }
 
 EFI_STATUS report_failure(const char *what, const char *name, EFI_STATUS status)
 {
-    report("Mullion cannot start: ");
-    report(what);
+    char line[256];
+    UINTN at = append(line, 0, sizeof(line), "Mullion cannot start: ");
+    at = append(line, at, sizeof(line), what);
     if (name) {
-        report(": ");
-        report(name);
+        at = append(line, at, sizeof(line), ": ");
+        at = append(line, at, sizeof(line), name);
     }
     if (status) {
-        report(" (EFI status ");
-        report_number(status & ~(1ull << 63), 10);
-        report(")");
+        at = append(line, at, sizeof(line), " (EFI status ");
+        at = append_number(line, at, sizeof(line), status & ~(1ull << 63));
+        at = append(line, at, sizeof(line), ")");
     }
-    report("\n");
+    append(line, at, sizeof(line), "\n");
+    report(line);
+    serial_text(line);
     return status ? status : EFI_LOAD_ERROR;
 }
