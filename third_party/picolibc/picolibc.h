@@ -18,18 +18,18 @@
 #define __NEWLIB_PATCHLEVEL__   0
 #define _NEWLIB_VERSION         "4.3.0"
 
-#define __TINY_STDIO       1
-#define __NANO_MALLOC      1
-#define __GLOBAL_ERRNO     1
-#define __FAST_STRCMP      1
-#define __IO_DEFAULT       'l'
-#define __IO_C99_FORMATS   1
-#define __IO_LONG_LONG     1
-#define __IO_SMALL_ULTOA   1
-#define __HAVE_COMPLEX     1
-#define __HAVE_BITFIELDS_IN_PACKED_STRUCTS      1
-#define __HAVE_CC_INHIBIT_LOOP_TO_LIBCALL       1
-#define __OBSOLETE_MATH_FLOAT  0
-#define __OBSOLETE_MATH_DOUBLE 0
+#define __TINY_STDIO                       1
+#define __NANO_MALLOC                      1
+#define __GLOBAL_ERRNO                     1
+#define __FAST_STRCMP                      1
+#define __IO_DEFAULT                       'l'
+#define __IO_C99_FORMATS                   1
+#define __IO_LONG_LONG                     1
+#define __IO_SMALL_ULTOA                   1
+#define __HAVE_COMPLEX                     1
+#define __HAVE_BITFIELDS_IN_PACKED_STRUCTS 1
+#define __HAVE_CC_INHIBIT_LOOP_TO_LIBCALL  1
+#define __OBSOLETE_MATH_FLOAT              0
+#define __OBSOLETE_MATH_DOUBLE             0
 
 #endif
