@@ -68,7 +68,7 @@ static int stolen;
 
 static void *allocate_and_free(void *unused)
 {
-    for (int i = 0; i < 20000; i++) {
+    for (int i = 0; i < 400000; i++) {
         uint32_t slot = i % 3 ? slot_alloc() : slot_alloc_range(3);
         uint32_t count = i % 3 ? 1 : 3;
         for (uint32_t k = 0; slot && k < count; k++) {
