@@ -11,7 +11,7 @@
 struct ring_shared {
     uint32_t head; /* written by the producer only; counts bytes, wraps at 2^32 */
     uint32_t pad0[15];
-    uint32_t tail; /* written by the consumer only */
+    uint32_t tail;           /* written by the consumer only */
     uint32_t consumer_waits; /* 1: the consumer wants a signal when bytes arrive */
     uint32_t producer_waits; /* 1: the producer wants a signal when room appears */
     uint32_t pad1[13];
