@@ -18,7 +18,8 @@ RING3_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--gc-sections
 
 # The runtime and lib/ are archives: a program gets the members it calls.
 USER_OBJ := $(patsubst %,$(B)/ring3/obj/%.o,$(wildcard user/*.c))
-LIB_OBJ  := $(patsubst %,$(B)/ring3/obj/%.o,$(wildcard lib/*.c))
+# Not lib/string.c: those names are picolibc's and user/mem.c's here.
+LIB_OBJ  := $(patsubst %,$(B)/ring3/obj/%.o,$(filter-out lib/string.c,$(wildcard lib/*.c)))
 $(B)/ring3/libuser.a: $(USER_OBJ) $(LIB_OBJ)
 	@rm -f $@
 	ar rcs $@ $^
