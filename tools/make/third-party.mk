@@ -94,6 +94,7 @@ $(B)/host/libexpat.a: $(EXPAT_NAMES:%=$(B)/host/expat/%.o)
 
 # Unit tests see these headers; a test that needs a library names it: UNIT_LIBS_decode := $(B)/host/libzydis.a
 HOST_TP := $(ZYDIS_FLAGS) $(ZYDIS_INC) $(EXPAT_FLAGS) $(EXPAT_INC)
+UNIT_LIBS_third_party := $(B)/host/libzydis.a $(B)/host/libexpat.a
 
 -include $(LIBC_OBJ:.o=.d) $(ZYDIS_NAMES:%=$(B)/ring3/zydis/%.d) $(EXPAT_NAMES:%=$(B)/ring3/expat/%.d)
 -include $(ZYDIS_NAMES:%=$(B)/host/zydis/%.d) $(EXPAT_NAMES:%=$(B)/host/expat/%.d)
