@@ -122,8 +122,6 @@ void apic_init(void)
     enable_mode();
     apic_write(APIC_SVR, SVR_ENABLE | VEC_SPURIOUS);
     lvt_entries = (apic_read(APIC_VERSION) >> 16 & 0xff) + 1;
-    if (!deadline)
-        timer_calibrate();
     kprintf("apic: %s mode, timer in %s mode\n", x2apic ? "x2APIC" : "xAPIC",
             deadline ? "TSC-deadline" : "one-shot");
 }
@@ -131,6 +129,9 @@ void apic_init(void)
 void apic_init_cpu(void)
 {
     enable_mode();
+    cpu_self()->info.apic_id = apic_id_self();
+    if (!deadline && !timer_ratio)
+        timer_calibrate();
     apic_write(APIC_TPR, 0);
     if (!x2apic) {
         apic_write(APIC_DFR, UINT32_MAX);

@@ -26,11 +26,22 @@ static const uint8_t init_image[LEGACY_SIZE + XSAVE_HEADER] __attribute__((align
     [MXCSR_OFFSET + 1] = MXCSR_INIT >> 8,
 };
 
-bool fpu_area_init(struct fpu_area *area)
+static uint32_t image_order(void)
 {
     uint32_t order = 0;
     while ((PAGE_SIZE << order) < features.xsave_size)
         order++;
+    return order;
+}
+
+uint64_t fpu_area_bytes(void)
+{
+    return PAGE_SIZE << image_order();
+}
+
+bool fpu_area_init(struct fpu_area *area)
+{
+    uint32_t order = image_order();
     void *image = kmem_pages(order);
     if (!image)
         return false;
