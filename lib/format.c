@@ -8,7 +8,7 @@ struct out {
 
 struct directive {
     uint32_t width;
-    bool zero, is_long;
+    bool zero, prefix, is_long;
     char kind;
 };
 
@@ -31,6 +31,15 @@ static void put_padded(struct out *out, const struct directive *d, const char *t
     }
 }
 
+static size_t text_length(const char *text)
+{
+    size_t n = 0;
+    while (text[n]) {
+        n++;
+    }
+    return n;
+}
+
 static void put_number(struct out *out, const struct directive *d, uint64_t value, bool negative)
 {
     char digits[20];
@@ -41,14 +50,15 @@ static void put_number(struct out *out, const struct directive *d, uint64_t valu
         digits[count++] = "0123456789abcdef"[value % base];
         value /= base;
     } while (value);
-    uint32_t length = count + (negative ? 1 : 0);
+    const char *sign = negative ? "-" : d->prefix && base == 16 ? "0x" : "";
+    uint32_t length = count + (uint32_t)text_length(sign);
     if (!d->zero) {
         for (uint32_t i = length; i < d->width; i++) {
             put(out, ' ');
         }
     }
-    if (negative) {
-        put(out, '-');
+    while (*sign) {
+        put(out, *sign++);
     }
     if (d->zero) {
         for (uint32_t i = length; i < d->width; i++) {
@@ -64,9 +74,9 @@ static void put_number(struct out *out, const struct directive *d, uint64_t valu
 static const char *parse(const char *p, struct directive *d)
 {
     *d = (struct directive){0};
-    if (*p == '0') {
-        d->zero = true;
-        p++;
+    for (; *p == '0' || *p == '#'; p++) {
+        d->zero |= *p == '0';
+        d->prefix |= *p == '#';
     }
     while (*p >= '0' && *p <= '9') {
         d->width = MIN(d->width * 10 + (uint32_t)(*p - '0'), WIDTH_MAX);
@@ -78,15 +88,6 @@ static const char *parse(const char *p, struct directive *d)
     }
     d->kind = *p;
     return *p ? p + 1 : p;
-}
-
-static size_t text_length(const char *text)
-{
-    size_t n = 0;
-    while (text[n]) {
-        n++;
-    }
-    return n;
 }
 
 /* false: not a directive of ours. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The small formatter of ring 0: %s %c %d %u %x %p %% with a width, a leading 0, and l or ll. */
+/* The small formatter of ring 0: %s %c %d %u %x %p %% with a width, a leading 0, #, and l
+ * or ll. */
 #ifndef LIB_FORMAT_H
 #define LIB_FORMAT_H
 

@@ -12,10 +12,15 @@
 #include "lib/format.h"
 #include "lib/string.h"
 
-#define MESSAGE_MAX  256u
-#define FRAMES_MAX   32u
-#define STACK_MAPPED (2 * PAGE_SIZE) /* a kernel stack is mapped at least this far below its top \
-                                      */
+#define NMI_REASON      0x61u /* system control port B */
+#define NMI_REASON_NONE 0xffu /* no such port */
+#define NMI_MEMORY      0x80u
+#define NMI_IO_CHECK    0x40u
+#define MESSAGE_MAX     256u
+#define FRAMES_MAX      32u
+#define STACK_MAPPED                                                            \
+    (2 * PAGE_SIZE) /* a kernel stack is mapped at least this far below its top \
+                     */
 #define STOP_WAIT_US 20000u
 
 static _Atomic uint32_t owner; /* initial APIC id + 1 of the CPU that panics, 0: none */
@@ -32,11 +37,18 @@ __attribute__((noreturn)) static void halt(void)
         __asm__ volatile("cli; hlt");
 }
 
-void panic_check(void)
+void nmi_interrupt(const struct regs *regs)
 {
     uint32_t who = __atomic_load_n((uint32_t *)&owner, __ATOMIC_ACQUIRE);
-    if (who && who != own_mark())
+    if (who == own_mark())
+        return;
+    if (who)
         halt();
+    uint8_t reason = inb(NMI_REASON);
+    if (reason != NMI_REASON_NONE && (reason & (NMI_MEMORY | NMI_IO_CHECK)))
+        panic_regs(regs, "the chip set reports a %s error (NMI)",
+                   reason & NMI_MEMORY ? "memory" : "bus");
+    trace("nmi", reason, regs->rip);
 }
 
 static void print_address(const char *what, uint64_t address)
@@ -51,8 +63,8 @@ static void print_address(const char *what, uint64_t address)
 
 static void print_regs(const struct regs *r)
 {
-    kprintf("vector %lu error %lx cs %lx ss %lx rflags %lx\n", r->vector, r->error, r->cs,
-            r->ss, r->rflags);
+    kprintf("vector %lu error %lx cs %lx ss %lx rflags %lx\n", r->vector, r->error, r->cs, r->ss,
+            r->rflags);
     print_address("rip", r->rip);
     kprintf("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", r->rax, r->rbx, r->rcx, r->rdx);
     kprintf("rsi %016lx rdi %016lx rbp %016lx rsp %016lx\n", r->rsi, r->rdi, r->rbp, r->rsp);
@@ -62,8 +74,7 @@ static void print_regs(const struct regs *r)
 
 static void print_control(void)
 {
-    kprintf("cr0 %lx cr2 %lx cr3 %lx cr4 %lx\n", read_cr0(), read_cr2(), read_cr3(),
-            read_cr4());
+    kprintf("cr0 %lx cr2 %lx cr3 %lx cr4 %lx\n", read_cr0(), read_cr2(), read_cr3(), read_cr4());
 }
 
 /* Top of the kernel stack that holds an address of its mapped part; 0: none does. */

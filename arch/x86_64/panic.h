@@ -2,7 +2,9 @@
 #ifndef ARCH_PANIC_H
 #define ARCH_PANIC_H
 
-/* For the handlers of NMI and VEC_STOP: does not return while another CPU panics. */
-void panic_check(void);
+#include "arch/x86_64/regs.h"
+
+/* The NMI handler: does not return while another CPU panics. Takes no lock. */
+void nmi_interrupt(const struct regs *regs);
 
 #endif
