@@ -59,10 +59,10 @@ void pd_free_pages(struct pd *pd, void *pages, uint32_t order)
 bool pd_charge_ptab(void *account, int32_t pages)
 {
     if (pages < 0) {
-        pd_credit(account, (uint64_t)-pages * PAGE_SIZE);
+        pd_credit(account, (uint64_t)(-(int64_t)pages) * PAGE_SIZE);
         return true;
     }
-    return pd_charge(account, (uint64_t)pages * PAGE_SIZE) == OK;
+    return pd_charge(account, (uint64_t)(int64_t)pages * PAGE_SIZE) == OK;
 }
 
 /* Objects above a slab's largest piece take pages. */
