@@ -109,7 +109,7 @@ void kernel_main(const struct bootinfo *info)
 {
     boot = info;
     klog_init_serial();
-    cmdline_init(info->cmdline);
+    copy_text(cmdline, info->cmdline, BOOTINFO_CMDLINE);
     kprintf("Mullion %s, booted by %s\n", MULLION_VERSION, info->boot_method);
     features_init();
     kpaging_init(info, cmdline_number("kmem", POOL_BASE + ram_size() / 2048));
