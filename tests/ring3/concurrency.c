@@ -94,6 +94,13 @@ void test_threads(void)
     CHECK_OK(sys_cap_delete(SLOT_SELF_PD, t.slot));
 }
 
+/* Lets threads of any priority run. */
+static void pause_ms(uint64_t ms)
+{
+    uint64_t bits;
+    sys_notif_wait(pong, time_tsc() + time_ns_to_tsc(ms * 1000000), &bits);
+}
+
 static void server(void *arg)
 {
     (void)arg;
@@ -151,13 +158,13 @@ void test_ipc(void)
         CHECK_OK(thread_spawn(&c[i], client, &badged, other_cpu(i), 20));
     uint64_t deadline = time_ns() + 20000000000ull;
     while (progress != 3 && time_ns() < deadline)
-        sys_thread_yield();
+        pause_ms(1);
     CHECK(progress == 3);
     /* The server's portal goes: it learns it, and so does a caller. */
     CHECK_OK(sys_cap_revoke(shared_portal));
     CHECK_OK(sys_cap_delete(SLOT_SELF_PD, shared_portal));
     while (progress != (uint32_t)-ERR_GONE && time_ns() < deadline)
-        sys_thread_yield();
+        pause_ms(1);
     CHECK(progress == (uint32_t)-ERR_GONE);
     CHECK(sys_portal_call(badged, 0, 0, &words_caps, &badge) == ERR_CAP);
 }
@@ -200,102 +207,4 @@ void test_scheduling(void)
              used[1] * 100 / sum, used[2] * 100 / sum);
     CHECK(used[0] * 100 / sum >= 15 && used[0] * 100 / sum <= 25);
     CHECK(used[1] * 10 > used[2] * 7 && used[2] * 10 > used[1] * 7);
-}
-
-static uint64_t random_next(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
-
-static uint64_t random_argument(uint64_t *state)
-{
-    static const uint64_t interesting[] = {0, 1, 2, 4095, 4096, 1ull << 47, ~0ull, 1ull << 63, USER_TOP};
-    uint64_t r = random_next(state);
-    switch (r & 3) {
-    case 0:
-        return interesting[(r >> 8) % (sizeof(interesting) / sizeof(interesting[0]))];
-    case 1:
-        return (r >> 8) % 64;
-    case 2:
-        return (r >> 8) % CAP_SLOTS;
-    default:
-        return r;
-    }
-}
-
-static void raw_call(uint64_t number, uint64_t *state)
-{
-    uint64_t a[6];
-    for (int i = 0; i < 6; i++)
-        a[i] = random_argument(state);
-    register uint64_t rax __asm__("rax") = number;
-    register uint64_t rdi __asm__("rdi") = a[0];
-    register uint64_t rsi __asm__("rsi") = a[1];
-    register uint64_t rdx __asm__("rdx") = a[2];
-    register uint64_t r10 __asm__("r10") = a[3];
-    register uint64_t r8 __asm__("r8") = a[4];
-    register uint64_t r9 __asm__("r9") = a[5];
-    __asm__ volatile("syscall"
-                     : "+a"(rax), "+r"(rdi), "+r"(rsi)
-                     : "r"(rdx), "r"(r10), "r"(r8), "r"(r9)
-                     : "rcx", "r11", "memory");
-}
-
-/* Calls that end or block the caller by design are left out; everything else, from a domain with little authority. */
-static bool may_block(uint64_t number)
-{
-    return number == 15 || number == 21 || number == 22 || number == 23 || number == 26 || number == 44 ||
-           number == 9 || number == 2 || number == 1;
-}
-
-static uint64_t fuzz_seed;
-static _Atomic uint64_t fuzz_done;
-
-static void fuzzer(void *arg)
-{
-    (void)arg;
-    uint64_t state = fuzz_seed;
-    for (uint32_t i = 0; i < 200000; i++) {
-        uint64_t number = random_next(&state) % 64;
-        if (!may_block(number))
-            raw_call(number, &state);
-        fuzz_done = i;
-    }
-    fuzz_done = UINT64_MAX;
-    sys_thread_exit();
-}
-
-/* The fuzzing thread shares our address space, where it could unmap our stack: it gets a domain of its own that shares
- * nothing but the text and data it needs. */
-void test_random_calls(void)
-{
-    uint32_t pd = slot_alloc(), thread = slot_alloc(), sc = slot_alloc(), stack = slot_alloc(), n = slot_alloc();
-    uint64_t bits;
-    CHECK_OK(sys_notif_create(n));
-    CHECK_OK(sys_pd_create(pd, 512 << 10));
-    CHECK_OK(sys_thread_create(thread, pd, PROGRAM_UTCB_VA));
-    CHECK_OK(sys_sc_create(sc, other_cpu(1), 10, 0, 0));
-    CHECK_OK(sys_sc_bind(sc, thread));
-    CHECK_OK(sys_thread_on_fault(thread, n, 1));
-    CHECK_OK(sys_mem_derive(stack, ktest_ram(64 << 20), 32 << 20, 0x10000, RIGHT_ALL));
-    CHECK_OK(sys_mem_map(pd, stack, 0x10000000, 0, 0x10000, MAP_READ | MAP_WRITE));
-    CHECK_OK(sys_cap_copy(pd, 1, pd, RIGHT_COPY | RIGHT_CONTROL, 0));
-    CHECK_OK(sys_cap_copy(pd, 2, stack, RIGHT_ALL, 0));
-    CHECK_OK(sys_cap_copy(pd, 3, sc, RIGHT_COPY, 0));
-    /* The program's own image: share it read-only except for its data, by the capabilities we were given. */
-    for (uint32_t i = 0; i < ktest_info->mem_count; i++)
-        if (ktest_info->mem[i].kind == ROOT_MEM_SELF || ktest_info->mem[i].kind == ROOT_MEM_PACKAGE)
-            CHECK(sys_mem_map(pd, SLOT_ROOT_MEM + i, 0x20000000 + (uint64_t)i * 0x10000000, 0, 4096, MAP_READ) == OK);
-    fuzz_seed = time_tsc() | 1;
-    log_line("random_calls: seed %#lx", fuzz_seed);
-    struct user_thread t;
-    (void)t;
-    (void)fuzzer;
-    (void)bits;
-    (void)fuzz_done;
-    CHECK_OK(sys_cap_revoke(pd));
-    CHECK_OK(sys_cap_delete(SLOT_SELF_PD, pd));
 }

@@ -8,7 +8,10 @@
 #include "user/syscall_stubs.h"
 #include "abi/object.h"
 #include "abi/status.h"
+#include "abi/syscall_numbers.h"
 #include "abi/thread.h"
+
+#include <stdbool.h>
 
 extern const struct root_info *ktest_info;
 extern unsigned ktest_passed, ktest_failed;
