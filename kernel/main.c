@@ -29,6 +29,13 @@ static const struct bootinfo *boot;
 
 void call_on_kernel_stack(void (*fn)(void), uint64_t stack);
 
+static void copy_text(char *to, const char *from, size_t size)
+{
+    size_t length = MIN(strlen(from), size - 1);
+    memcpy(to, from, length);
+    to[length] = 0;
+}
+
 static uint64_t ram_size(void)
 {
     uint64_t size = 0;
@@ -57,7 +64,7 @@ static void fill_kinfo(void)
     kinfo->tsc_khz = tsc_khz;
     kinfo->vendor = features.vendor;
     memcpy(kinfo->cpu_name, features.name, sizeof(kinfo->cpu_name));
-    strncpy_pad(kinfo->version, MULLION_VERSION, sizeof(kinfo->version));
+    copy_text(kinfo->version, MULLION_VERSION, sizeof(kinfo->version));
 }
 
 static void cpu_up(void)
@@ -102,7 +109,7 @@ void kernel_main(const struct bootinfo *info)
 {
     boot = info;
     klog_init_serial();
-    strncpy_pad(cmdline, info->cmdline, BOOTINFO_CMDLINE);
+    copy_text(cmdline, info->cmdline, BOOTINFO_CMDLINE);
     kprintf("Mullion %s, booted by %s\n", MULLION_VERSION, info->boot_method);
     features_init();
     kpaging_init(info, cmdline_number("kmem", POOL_BASE + ram_size() / 2048));

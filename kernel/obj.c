@@ -58,11 +58,12 @@ void pd_free_pages(struct pd *pd, void *pages, uint32_t order)
 
 bool pd_charge_ptab(void *account, int32_t pages)
 {
-    if (pages < 0) {
-        pd_credit(account, (uint64_t)-pages * PAGE_SIZE);
+    int64_t bytes = (int64_t)pages * (int64_t)PAGE_SIZE;
+    if (bytes < 0) {
+        pd_credit(account, (uint64_t)-bytes);
         return true;
     }
-    return pd_charge(account, (uint64_t)pages * PAGE_SIZE) == OK;
+    return pd_charge(account, (uint64_t)bytes) == OK;
 }
 
 /* Objects above a slab's largest piece take pages. */

@@ -57,13 +57,13 @@ int64_t sys_klog_write(struct thread *self, struct regs *r)
 {
     if (r->rdi > KLOG_WRITE_MAX)
         return ERR_ARG;
-    char text[KLOG_WRITE_MAX];
+    unsigned char text[KLOG_WRITE_MAX];
     memcpy(text, self->utcb->mr, r->rdi);
     /* What a program writes must not be able to steer a terminal. */
     for (uint64_t i = 0; i < r->rdi; i++)
-        if ((text[i] < ' ' && text[i] != '\n' && text[i] != '\t') || text[i] == 0x7f)
+        if ((text[i] < ' ' && text[i] != '\n' && text[i] != '\t') || text[i] >= 0x7f)
             text[i] = '?';
-    klog_write(text, r->rdi);
+    klog_write((const char *)text, r->rdi);
     return OK;
 }
 

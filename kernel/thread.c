@@ -177,7 +177,8 @@ void thread_free(struct obj *obj)
         fpu_area_fini(&thread->fpu);
         pd_credit(thread->pd, PAGE_SIZE << order);
     }
-    pd_free_pages(thread->pd, thread->utcb, 0);
+    if (thread->utcb)
+        pd_free_pages(thread->pd, thread->utcb, 0);
     obj_unref(&thread->pd->obj);
 }
 

@@ -155,15 +155,6 @@ void sched_unready(struct sc *sc)
     spin_unlock(&rq->lock);
 }
 
-void sched_charge(struct sc *sc)
-{
-    struct runq *rq = cpu_self()->runq;
-    spin_lock(&rq->lock);
-    if (rq->current == sc)
-        charge(sc, rdtsc());
-    spin_unlock(&rq->lock);
-}
-
 struct sc *sched_current(void)
 {
     return cpu_self()->runq->current;

@@ -1,6 +1,6 @@
 # The kernel: one ELF for GRUB, the UEFI loader and PVH.
 KERNEL_DIRS := boot arch/x86_64 kernel sched virt svm vmx lib
-KERNEL_SRC  := $(filter-out boot/uefi%,$(wildcard $(KERNEL_DIRS:%=%/*.c) $(KERNEL_DIRS:%=%/*.S)))
+KERNEL_SRC  := $(wildcard $(KERNEL_DIRS:%=%/*.c) $(KERNEL_DIRS:%=%/*.S))
 KERNEL_OBJ  := $(KERNEL_SRC:%=$(B)/kernel/%.o)
 
 $(B)/kernel/%.c.o: %.c $(GEN)/stamp
