@@ -34,7 +34,7 @@ PACKAGE_PROGRAMS   := $(PACKAGE_COMPONENTS:%=$(B)/ring3/%)
 .PHONY: package image unified esp run demo force
 $(B)/mullion.pkg: force $(PACKAGE_PROGRAMS) $(if $(filter $(B)/demo,$(SET)),$(B)/demo/stamp)
 	@mkdir -p $(@D)
-	tools/mkpkg --out $@ $(PACKAGE_COMPONENTS:%=--component %=$(B)/ring3/%) --set "$(SET)"
+	tools/mkpkg --out $@ $(foreach p,$(PACKAGE_COMPONENTS),--component $(p)=$(B)/ring3/$(p)) --set "$(SET)"
 
 $(OUT): $(B)/mullion.elf $(B)/mullion.pkg $(B)/mullion.efi tools/mkimage force
 	@mkdir -p $(dir $@)
