@@ -23,7 +23,7 @@ $(B)/boot/uefi/%.c.o: boot/uefi/%.c
 $(B)/mullion.efi: $(UEFI_OBJ)
 	ld -nostdlib -znocombreloc -znoexecstack -zdefs -shared -Bsymbolic -T $(GNU_EFI_LIB)/elf_x86_64_efi.lds \
 	  $(GNU_EFI_LIB)/crt0-efi-x86_64.o $(UEFI_OBJ) -o $@.so -L$(GNU_EFI_LIB) -lefi -lgnuefi
-	objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela -j .rel.* -j .rela.* \
+	objcopy --strip-all -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela -j .rel.* -j .rela.* \
 	  -j .reloc -j .rodata --target=efi-app-x86_64 --subsystem=10 $@.so $@
 
 # --- boot package and images ---
