@@ -203,7 +203,7 @@ static void add_host_bridge(struct aml *aml, unsigned (*gsi_of)(unsigned slot, u
     aml_device(aml, "ISA_");
     aml_name_integer(aml, "_ADR", 31u << 16);
     add_isa_device(aml, "COM1", "PNP0501", 0x3f8, 8, 4);
-    add_isa_device(aml, "RTC_", "PNP0B00", 0x70, 8, 8);
+    add_isa_device(aml, "RTC_", "PNP0B00", 0x70, 2, 8);
     add_panic_device(aml);
     aml_end(aml);
     aml_end(aml);
@@ -338,13 +338,26 @@ static uint32_t build_mcfg(struct area *area)
     return area_gpa(area, header);
 }
 
-static void build_rsdp(uint8_t *rsdp, uint32_t xsdt)
+/* Guests that know nothing of 64-bit tables read this one. */
+static uint32_t build_rsdt(struct area *area, const uint64_t *tables, uint32_t count)
+{
+    struct sdt_header *rsdt = area_take(area, (uint32_t)sizeof(*rsdt) + 4 * count, 16);
+    if (!rsdt)
+        return 0;
+    for (uint32_t i = 0; i < count; i++)
+        memcpy((uint8_t *)(rsdt + 1) + 4 * i, &tables[i], 4);
+    finish(rsdt, "RSDT", 1, (uint32_t)sizeof(*rsdt) + 4 * count);
+    return area_gpa(area, rsdt);
+}
+
+static void build_rsdp(uint8_t *rsdp, uint32_t rsdt, uint32_t xsdt)
 {
     const uint32_t length = 36;
     const uint64_t address = xsdt;
     memcpy(rsdp, "RSD PTR ", 8);
     memcpy(rsdp + 9, "MULLIO", 6);
-    rsdp[15] = 2; /* revision; the 32-bit RSDT stays 0, as the specification allows */
+    rsdp[15] = 2; /* revision */
+    memcpy(rsdp + 16, &rsdt, 4);
     memcpy(rsdp + 20, &length, 4);
     memcpy(rsdp + 24, &address, 8);
     rsdp[8] = (uint8_t)(0 - sum(rsdp, 20));
@@ -362,10 +375,11 @@ bool acpi_tables_build(const struct guest_mem *mem, uint32_t vcpus,
     uint32_t dsdt = build_dsdt(&area, vcpus, gsi_of);
     uint64_t tables[3] = {build_fadt(&area, dsdt), build_madt(&area, vcpus), build_mcfg(&area)};
     struct sdt_header *xsdt = area_take(&area, sizeof(*xsdt) + sizeof(tables), 16);
+    uint32_t rsdt = build_rsdt(&area, tables, 3);
     if (area.overflow || !xsdt)
         return false;
     memcpy(xsdt + 1, tables, sizeof(tables));
     finish(xsdt, "XSDT", 1, sizeof(*xsdt) + sizeof(tables));
-    build_rsdp(rsdp, area_gpa(&area, xsdt));
+    build_rsdp(rsdp, rsdt, area_gpa(&area, xsdt));
     return true;
 }
