@@ -46,7 +46,7 @@ bool emul_unknown(struct emul *emul)
     return false;
 }
 
-static void begin(struct emul *emul)
+void emul_begin(struct emul *emul)
 {
     struct vcpu_page *page = emul->page;
     if ((page->valid & NEEDED_GROUPS) != NEEDED_GROUPS)
@@ -76,13 +76,15 @@ static uint64_t code_linear(const struct emul *emul)
     return linear;
 }
 
+#define NOT_MEMORY ~0u
+
 /* Where the code at `linear` is in the VMM; *room is the number of bytes to the end of its page.
- * NULL: not in memory, or not mapped (error is set then). */
+ * NULL: not mapped (*error is the #PF error code), or no memory (NOT_MEMORY). */
 static const uint8_t *code_at(struct emul *emul, uint64_t linear, uint32_t access, uint32_t *room,
                               uint32_t *error)
 {
     uint64_t gpa;
-    *error = 0;
+    *error = NOT_MEMORY;
     *room = 0x1000u - (uint32_t)(linear & 0xfff);
     if (emul->user)
         access |= WALK_USER;
@@ -91,8 +93,17 @@ static const uint8_t *code_at(struct emul *emul, uint64_t linear, uint32_t acces
     return guest_mem_ptr(emul->mem, gpa, *room);
 }
 
+static void fetch_fault(struct emul *emul, uint64_t linear, uint32_t error)
+{
+    if (error == NOT_MEMORY)
+        return; /* the decoder will miss the bytes */
+    emul->page->cr2 = linear;
+    emul->page->dirty |= VCPU_GROUP_CTRL;
+    emul_fault(emul, VECTOR_PF, error);
+}
+
 /* Copies the bytes that could be fetched; a page boundary is crossed only when the instruction
- * does. */
+ * does. Peeking faults nothing and takes what it can get. */
 static uint32_t fetch(struct emul *emul, uint8_t *bytes, bool peek)
 {
     const struct vcpu_page *page = emul->page;
@@ -101,28 +112,26 @@ static uint32_t fetch(struct emul *emul, uint8_t *bytes, bool peek)
         return page->insn_count;
     }
     uint64_t linear = code_linear(emul);
-    uint32_t room, error, access = peek ? WALK_PEEK : 0;
-    const uint8_t *code = code_at(emul, linear, access, &room, &error);
-    if (!code)
-        return 0;
-    uint32_t count = room < INSN_MAX_BYTES ? room : INSN_MAX_BYTES;
-    memcpy(bytes, code, count);
-    if (count == INSN_MAX_BYTES || (!peek && !decode_needs_more(emul->mode, bytes, count)))
-        return count;
-    code = code_at(emul, linear + count, access, &room, &error);
-    if (code)
-        memcpy(bytes + count, code, INSN_MAX_BYTES - count);
-    else if (!peek) {
-        emul->page->cr2 = linear + count;
-        emul->page->dirty |= VCPU_GROUP_CTRL;
-        emul_fault(emul, VECTOR_PF, error);
+    uint32_t count = 0, room, error, access = peek ? WALK_PEEK : 0;
+    while (count < INSN_MAX_BYTES) {
+        const uint8_t *code = code_at(emul, linear + count, access, &room, &error);
+        if (!code) {
+            if (!peek)
+                fetch_fault(emul, linear + count, error);
+            return count;
+        }
+        uint32_t part = room < INSN_MAX_BYTES - count ? room : INSN_MAX_BYTES - count;
+        memcpy(bytes + count, code, part);
+        count += part;
+        if (!peek && !decode_needs_more(emul->mode, bytes, count))
+            break;
     }
-    return code ? INSN_MAX_BYTES : count;
+    return count;
 }
 
 uint32_t emul_peek(struct emul *emul, uint8_t *bytes)
 {
-    begin(emul);
+    emul_begin(emul);
     return fetch(emul, bytes, true);
 }
 
@@ -395,7 +404,7 @@ static enum emul_result execute(struct emul *emul)
 
 enum emul_result emulate_mmio(struct emul *emul)
 {
-    begin(emul);
+    emul_begin(emul);
     if (!(emul->page->exit.mmio.flags & (MMIO_PAGEWALK | MMIO_FETCH))) {
         emul->hint = true;
         emul->hint_gpa = emul->page->exit.mmio.gpa;
@@ -405,6 +414,32 @@ enum emul_result emulate_mmio(struct emul *emul)
 
 enum emul_result emulate_insn(struct emul *emul)
 {
-    begin(emul);
+    emul_begin(emul);
     return execute(emul);
+}
+
+uint32_t emulate_length(struct emul *emul)
+{
+    emul_begin(emul);
+    struct emul_cached *cached = cache_slot(emul);
+    if (!cache_hit(emul, cached) && !cache_fill(emul, cached))
+        return 0;
+    return cached->insn.length;
+}
+
+void emulate_skip(struct emul *emul, uint32_t length)
+{
+    struct vcpu_page *page = emul->page;
+    if (length == 0) {
+        length = emulate_length(emul);
+        if (emul->result == EMUL_FAULT)
+            return;
+    } else {
+        emul_begin(emul);
+    }
+    bool stepping = page->rflags & RFLAGS_TF;
+    emul->next_rip = page->rip + length;
+    if (emul->mode != DECODE_64)
+        emul->next_rip &= 0xffffffffull;
+    finish(emul, stepping);
 }

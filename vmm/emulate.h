@@ -72,10 +72,17 @@ void emul_init(struct emul *emul, struct vcpu_page *page, const struct guest_mem
 enum emul_result emulate_mmio(struct emul *emul);
 /* The instruction at RIP, whatever it is: string port I/O, intercepted instructions. */
 enum emul_result emulate_insn(struct emul *emul);
+/* Length of the instruction at RIP; 0: it cannot be fetched or decoded. */
+uint32_t emulate_length(struct emul *emul);
+/* Past an instruction that the VMM has executed by other means; length 0: find it out. */
+void emulate_skip(struct emul *emul, uint32_t length);
 /* Copies up to INSN_MAX_BYTES bytes at RIP for messages; how many were readable. */
 uint32_t emul_peek(struct emul *emul, uint8_t *bytes);
 
 /* --- between the emulate_*.c files --- */
+
+/* Makes the needed groups current and takes paging, privilege and mode from the page. */
+void emul_begin(struct emul *emul);
 
 /* Queue a fault for the guest; always false. */
 bool emul_fault(struct emul *emul, uint8_t vector, uint32_t error);
