@@ -54,6 +54,12 @@ void pio_remove(struct machine *machine, struct pio_region *region)
     }
 }
 
+const struct pio_region *pio_owner(const struct machine *machine, uint16_t port)
+{
+    unsigned number = machine->pio.index[port];
+    return number ? machine->pio.region[number - 1] : NULL;
+}
+
 static inline uint32_t size_mask(unsigned size)
 {
     return 0xffffffffu >> (8 * (4 - size));

@@ -169,6 +169,8 @@ void machine_run_timers(struct machine *machine);
  * the table is full for a fixed region; false for a BAR. */
 bool pio_add(struct machine *machine, struct pio_region *region);
 void pio_remove(struct machine *machine, struct pio_region *region);
+/* The region that answers at a port, NULL if none. */
+const struct pio_region *pio_owner(const struct machine *machine, uint16_t port);
 bool mmio_add(struct machine *machine, struct mmio_region *region);
 void mmio_remove(struct machine *machine, struct mmio_region *region);
 
