@@ -6,7 +6,7 @@
 #include "abi/kinfo.h"
 #include "abi/object.h"
 #include "abi/status.h"
-#include "abi/thread.h"
+#include "abi/map.h"
 #include "user/syscall_stubs.h"
 #include "vmm/acpi_tables.h"
 #include "vmm/channel.h"

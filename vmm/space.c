@@ -2,7 +2,7 @@
 /* Guest memory: mapped here for the device models, and into the guest space. */
 #include "abi/object.h"
 #include "abi/status.h"
-#include "abi/thread.h"
+#include "abi/map.h"
 #include "user/syscall_stubs.h"
 #include "vmm/vmm.h"
 
