@@ -16,6 +16,7 @@ include tools/make/third-party.mk
 include tools/make/ring3.mk
 include tools/make/image.mk
 include tools/make/tests.mk
+include tools/make/source.mk
 
 .PHONY: all help clean
 all: $(B)/mullion.elf $(RING3_PROGRAMS)

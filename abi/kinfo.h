@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-#define USER_TOP  0x00007fffffff0000ull /* first address ring 3 may not map */
-#define KINFO_VA  0x00007ffffffff000ull /* struct kinfo, mapped into every domain */
+#define USER_TOP 0x00007fffffff0000ull /* first address ring 3 may not map */
+#define KINFO_VA 0x00007ffffffff000ull /* struct kinfo, mapped into every domain */
 
 enum cpu_vendor { VENDOR_OTHER, VENDOR_AMD, VENDOR_INTEL };
 enum virt_kind { VIRT_NONE, VIRT_SVM, VIRT_VMX };
@@ -15,11 +15,11 @@ struct kinfo {
     uint32_t abi_version; /* KINFO_ABI_VERSION */
     uint32_t cpu_count;   /* CPUs that are up, numbered 0..cpu_count-1 */
     uint64_t tsc_khz;
-    uint32_t vendor;      /* enum cpu_vendor */
-    uint32_t virt;        /* enum virt_kind */
-    uint64_t assists;     /* ASSIST_* in use */
+    uint32_t vendor;  /* enum cpu_vendor */
+    uint32_t virt;    /* enum virt_kind */
+    uint64_t assists; /* ASSIST_* in use */
     char cpu_name[48];
-    char version[32];     /* Mullion's version */
+    char version[32]; /* Mullion's version */
 };
 #define KINFO_ABI_VERSION 1u
 
@@ -73,9 +73,9 @@ struct root_info {
     uint64_t rsdp;         /* host-physical, 0: none */
     uint64_t mcfg_base;    /* ECAM window of segment 0, 0: none */
     uint32_t mcfg_bus_start, mcfg_bus_end;
-    uint64_t kmem_size;    /* kernel pool, bytes */
-    uint64_t boot_tsc;     /* TSC at kernel entry */
-    char boot_method[16];  /* "multiboot2", "pvh", "uefi" */
+    uint64_t kmem_size;   /* kernel pool, bytes */
+    uint64_t boot_tsc;    /* TSC at kernel entry */
+    char boot_method[16]; /* "multiboot2", "pvh", "uefi" */
     char cmdline[ROOT_CMDLINE];
     struct root_framebuffer fb;
     struct root_mem mem[ROOT_MEM_MAX];

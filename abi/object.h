@@ -38,9 +38,9 @@ enum obj_type {
 #define SLOT_ROOT_MEM    6u /* root task only: first of root_info.mem_count memory capabilities */
 
 /* For programs started by the manager (user/spawn.h). */
-#define SLOT_PARENT 4u  /* portal to the manager, badged with the program's identity */
-#define SLOT_NOTIF  5u  /* notification bound to the first thread */
-#define SLOT_HEAP   6u  /* memory for malloc() */
-#define SLOT_ARGS   7u  /* first of the program's own capabilities, see its args page */
+#define SLOT_PARENT 4u /* portal to the manager, badged with the program's identity */
+#define SLOT_NOTIF  5u /* notification bound to the first thread */
+#define SLOT_HEAP   6u /* memory for malloc() */
+#define SLOT_ARGS   7u /* first of the program's own capabilities, see its args page */
 
 #endif

@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What thread_info(), sc_info() and pd_info() write into the caller's UTCB (mr[]), and map flags. */
+/* What thread_info(), sc_info() and pd_info() write into the caller's UTCB (mr[]), and map flags.
+ */
 #ifndef ABI_THREAD_H
 #define ABI_THREAD_H
 
 #include <stdint.h>
 
-enum thread_state { THREAD_NEW, THREAD_READY, THREAD_BLOCKED, THREAD_SUSPENDED, THREAD_FAULTED, THREAD_DEAD };
+enum thread_state {
+    THREAD_NEW,
+    THREAD_READY,
+    THREAD_BLOCKED,
+    THREAD_SUSPENDED,
+    THREAD_FAULTED,
+    THREAD_DEAD
+};
 
 struct thread_info {
     uint64_t state; /* enum thread_state */
@@ -56,7 +64,8 @@ struct cpu_info {
 enum machine_op {
     MACHINE_POWEROFF, /* ACPI S5; arg unused */
     MACHINE_RESET,    /* ACPI reset register, then keyboard controller, then triple fault */
-    MACHINE_CONSOLE,  /* arg 1: ring 3 owns the serial line and screen now, the kernel only logs; 0: back */
+    MACHINE_CONSOLE,  /* arg 1: ring 3 owns the serial line and screen now, the kernel only logs; 0:
+                         back */
     MACHINE_PANIC     /* crash on purpose (tests of the panic record) */
 };
 

@@ -8,26 +8,28 @@
 #include <stdint.h>
 
 enum vcpu_exit {
-    VCPU_EXIT_NONE,       /* vcpu_run was interrupted: kick, or notification (status NOTIFIED) */
-    VCPU_EXIT_PIO,        /* exit.pio */
-    VCPU_EXIT_MMIO,       /* exit.mmio: access to a guest-physical address without (sufficient) mapping */
-    VCPU_EXIT_RDMSR,      /* exit.msr: rule MSR_RULE_VMM; answer with rax/rdx, advance RIP by insn_len */
-    VCPU_EXIT_WRMSR,      /* exit.msr */
-    VCPU_EXIT_HYPERCALL,  /* VMMCALL/VMCALL that the kernel does not know; answer in RAX */
-    VCPU_EXIT_EXTINT,     /* the guest can take an ExtINT now (VMM asked with LAPIC_OP_EXTINT) */
-    VCPU_EXIT_EOI,        /* exit.eoi: EOI of a level-triggered vector */
-    VCPU_EXIT_INSN,       /* exit.insn: an intercepted instruction that needs decoding */
-    VCPU_EXIT_SHUTDOWN,   /* triple fault; all state groups valid */
-    VCPU_EXIT_INVALID,    /* the CPU refused the guest state; exit.invalid */
-    VCPU_EXIT_TASK_SWITCH,/* exit.task */
-    VCPU_EXIT_RESET,      /* this vCPU took an INIT in a state the kernel does not handle */
-    VCPU_EXIT_HLT_IF0,    /* HLT with interrupts off, no NMI possible: the vCPU can never wake (reported once) */
-    VCPU_EXIT_DEBUG,      /* reserved for guest debugging */
+    VCPU_EXIT_NONE, /* vcpu_run was interrupted: kick, or notification (status NOTIFIED) */
+    VCPU_EXIT_PIO,  /* exit.pio */
+    VCPU_EXIT_MMIO, /* exit.mmio: access to a guest-physical address without (sufficient) mapping */
+    VCPU_EXIT_RDMSR, /* exit.msr: rule MSR_RULE_VMM; answer with rax/rdx, advance RIP by insn_len */
+    VCPU_EXIT_WRMSR, /* exit.msr */
+    VCPU_EXIT_HYPERCALL,   /* VMMCALL/VMCALL that the kernel does not know; answer in RAX */
+    VCPU_EXIT_EXTINT,      /* the guest can take an ExtINT now (VMM asked with LAPIC_OP_EXTINT) */
+    VCPU_EXIT_EOI,         /* exit.eoi: EOI of a level-triggered vector */
+    VCPU_EXIT_INSN,        /* exit.insn: an intercepted instruction that needs decoding */
+    VCPU_EXIT_SHUTDOWN,    /* triple fault; all state groups valid */
+    VCPU_EXIT_INVALID,     /* the CPU refused the guest state; exit.invalid */
+    VCPU_EXIT_TASK_SWITCH, /* exit.task */
+    VCPU_EXIT_RESET,       /* this vCPU took an INIT in a state the kernel does not handle */
+    VCPU_EXIT_HLT_IF0,     /* HLT with interrupts off, no NMI possible: the vCPU can never wake
+                              (reported once) */
+    VCPU_EXIT_DEBUG,       /* reserved for guest debugging */
     VCPU_EXITS
 };
 
 /* State groups: `valid` tells which are current in the page after an exit, `dirty` which the VMM
- * changed and vcpu_run must load. GPRs other than RAX and RSP live in the page and are always both. */
+ * changed and vcpu_run must load. GPRs other than RAX and RSP live in the page and are always both.
+ */
 #define VCPU_GROUP_CORE    0x001u /* rax, rsp, rip, rflags, interruptibility */
 #define VCPU_GROUP_SEGS    0x002u /* es..tr, gdtr, idtr */
 #define VCPU_GROUP_CTRL    0x004u /* cr0, cr2, cr3, cr4, efer, xcr0 */
@@ -41,8 +43,22 @@ enum vcpu_exit {
 
 /* Index into gpr[]: the encoding of ModRM. */
 enum vcpu_gpr {
-    GPR_RAX, GPR_RCX, GPR_RDX, GPR_RBX, GPR_RSP, GPR_RBP, GPR_RSI, GPR_RDI,
-    GPR_R8, GPR_R9, GPR_R10, GPR_R11, GPR_R12, GPR_R13, GPR_R14, GPR_R15,
+    GPR_RAX,
+    GPR_RCX,
+    GPR_RDX,
+    GPR_RBX,
+    GPR_RSP,
+    GPR_RBP,
+    GPR_RSI,
+    GPR_RDI,
+    GPR_R8,
+    GPR_R9,
+    GPR_R10,
+    GPR_R11,
+    GPR_R12,
+    GPR_R13,
+    GPR_R14,
+    GPR_R15,
     GPR_COUNT
 };
 
@@ -71,11 +87,11 @@ struct vcpu_table {
     uint32_t pad;
 };
 
-#define EVENT_NONE   0u
-#define EVENT_INTR   1u /* external interrupt with vector */
-#define EVENT_NMI    2u
-#define EVENT_EXC    3u /* exception, vector and maybe error code */
-#define EVENT_SWINT  4u /* INT n, with insn_len */
+#define EVENT_NONE  0u
+#define EVENT_INTR  1u /* external interrupt with vector */
+#define EVENT_NMI   2u
+#define EVENT_EXC   3u /* exception, vector and maybe error code */
+#define EVENT_SWINT 4u /* INT n, with insn_len */
 
 struct vcpu_event {
     uint8_t type; /* EVENT_* */
@@ -94,27 +110,36 @@ struct vcpu_event {
 #define MMIO_FETCH    0x04u
 #define MMIO_PAGEWALK 0x08u /* the access was the CPU's own, to a guest page table */
 
-enum vcpu_insn { INSN_INVD, INSN_WBINVD, INSN_MONITOR, INSN_MWAIT, INSN_RDPMC, INSN_CR, INSN_DR,
-                 INSN_DESC_TABLE, INSN_OTHER };
+enum vcpu_insn {
+    INSN_INVD,
+    INSN_WBINVD,
+    INSN_MONITOR,
+    INSN_MWAIT,
+    INSN_RDPMC,
+    INSN_CR,
+    INSN_DR,
+    INSN_DESC_TABLE,
+    INSN_OTHER
+};
 
 #define VCPU_RUN_RUNNABLE  0u
 #define VCPU_RUN_HALTED    1u
 #define VCPU_RUN_WAIT_SIPI 2u
 
-#define VCPU_BLOCK_NMI      0x1u /* NMIs blocked until IRET */
-#define VCPU_BLOCK_SHADOW   0x2u /* interrupt shadow (STI, MOV SS) */
+#define VCPU_BLOCK_NMI    0x1u /* NMIs blocked until IRET */
+#define VCPU_BLOCK_SHADOW 0x2u /* interrupt shadow (STI, MOV SS) */
 
 struct vcpu_page {
     uint64_t gpr[GPR_COUNT];
     uint64_t rip, rflags;
 
-    uint32_t reason; /* enum vcpu_exit */
-    uint32_t valid;  /* VCPU_GROUP_* */
-    uint32_t dirty;  /* VCPU_GROUP_*, set by the VMM, cleared by vcpu_run */
-    uint8_t insn_len; /* length of the instruction that exited; 0: not known, decode */
+    uint32_t reason;    /* enum vcpu_exit */
+    uint32_t valid;     /* VCPU_GROUP_* */
+    uint32_t dirty;     /* VCPU_GROUP_*, set by the VMM, cleared by vcpu_run */
+    uint8_t insn_len;   /* length of the instruction that exited; 0: not known, decode */
     uint8_t insn_count; /* bytes in insn[] (decode assist); 0: fetch them */
     uint8_t insn[14];
-    uint32_t block;  /* VCPU_BLOCK_*, group CORE */
+    uint32_t block; /* VCPU_BLOCK_*, group CORE */
 
     union {
         struct {
@@ -122,10 +147,10 @@ struct vcpu_page {
             uint8_t size;  /* 1, 2, 4 */
             uint8_t flags; /* PIO_* */
             uint64_t next_rip;
-        } pio;             /* OUT: value in gpr[RAX]; IN: write gpr[RAX], set rip=next_rip, dirty CORE */
+        } pio; /* OUT: value in gpr[RAX]; IN: write gpr[RAX], set rip=next_rip, dirty CORE */
         struct {
             uint64_t gpa;
-            uint64_t gla; /* guest-linear, if gla_valid */
+            uint64_t gla;   /* guest-linear, if gla_valid */
             uint32_t flags; /* MMIO_* */
             uint32_t gla_valid;
         } mmio;
@@ -137,9 +162,9 @@ struct vcpu_page {
             uint32_t vector;
         } eoi;
         struct {
-            uint32_t which; /* enum vcpu_insn */
+            uint32_t which;  /* enum vcpu_insn */
             uint32_t number; /* CR or DR number */
-            uint64_t info;  /* raw qualification, for messages only */
+            uint64_t info;   /* raw qualification, for messages only */
         } insn_exit;
         struct {
             uint64_t code; /* raw hardware code, for messages only */
@@ -210,10 +235,32 @@ enum lapic_op {
 
 /* Per-vCPU counters, read with vcpu_stats() into the UTCB, in this order. Always on. */
 enum vcpu_stat {
-    STAT_EXITS, STAT_INTR, STAT_PIO, STAT_MMIO, STAT_CPUID, STAT_RDMSR, STAT_WRMSR, STAT_HLT,
-    STAT_PAUSE, STAT_HYPERCALL, STAT_DOORBELL, STAT_EOI, STAT_ICR, STAT_TIMER, STAT_XSETBV,
-    STAT_EXC, STAT_NPF, STAT_CR, STAT_INJECT_INTR, STAT_INJECT_NMI, STAT_INJECT_EXC,
-    STAT_MSR_FAULT, STAT_TO_VMM, STAT_RUN_TSC, STAT_STEAL_TSC, STAT_LAST_CPU,
+    STAT_EXITS,
+    STAT_INTR,
+    STAT_PIO,
+    STAT_MMIO,
+    STAT_CPUID,
+    STAT_RDMSR,
+    STAT_WRMSR,
+    STAT_HLT,
+    STAT_PAUSE,
+    STAT_HYPERCALL,
+    STAT_DOORBELL,
+    STAT_EOI,
+    STAT_ICR,
+    STAT_TIMER,
+    STAT_XSETBV,
+    STAT_EXC,
+    STAT_NPF,
+    STAT_CR,
+    STAT_INJECT_INTR,
+    STAT_INJECT_NMI,
+    STAT_INJECT_EXC,
+    STAT_MSR_FAULT,
+    STAT_TO_VMM,
+    STAT_RUN_TSC,
+    STAT_STEAL_TSC,
+    STAT_LAST_CPU,
     VCPU_STATS
 };
 

@@ -14,14 +14,14 @@
 
 /* Index into program_args.slot[]. */
 enum vmm_slot {
-    VMM_SLOT_KERNEL,      /* memory, read-only: kernel image (vmm_config.kernel) */
-    VMM_SLOT_INITRD,      /* memory, read-only */
-    VMM_SLOT_FIRMWARE,    /* memory, read-only: firmware image */
-    VMM_SLOT_SERIAL_RING, /* memory: serial output ring page(s), then input ring: see VMM_RING_* */
-    VMM_SLOT_CONSOLE_RING,/* memory: the same for the virtio console */
-    VMM_SLOT_STATS,       /* memory, writable: struct vmm_stats */
+    VMM_SLOT_KERNEL,       /* memory, read-only: kernel image (vmm_config.kernel) */
+    VMM_SLOT_INITRD,       /* memory, read-only */
+    VMM_SLOT_FIRMWARE,     /* memory, read-only: firmware image */
+    VMM_SLOT_SERIAL_RING,  /* memory: serial output ring page(s), then input ring: see VMM_RING_* */
+    VMM_SLOT_CONSOLE_RING, /* memory: the same for the virtio console */
+    VMM_SLOT_STATS,        /* memory, writable: struct vmm_stats */
     VMM_SLOT_CONSOLE_NOTIF, /* notification of the console program, badge = this guest's bits */
-    VMM_SLOT_RAM          /* first of ram_count memory capabilities */
+    VMM_SLOT_RAM            /* first of ram_count memory capabilities */
 };
 
 /* A ring capability covers VMM_RING_BYTES: output ring (guest to console) in the first half, input
@@ -30,7 +30,13 @@ enum vmm_slot {
 #define VMM_RING_BYTES 16384u
 #define VMM_RING_DATA  4096u
 
-enum vmm_boot { VMM_BOOT_LINUX, VMM_BOOT_PVH, VMM_BOOT_MULTIBOOT, VMM_BOOT_FIRMWARE, VMM_BOOT_AUTO };
+enum vmm_boot {
+    VMM_BOOT_LINUX,
+    VMM_BOOT_PVH,
+    VMM_BOOT_MULTIBOOT,
+    VMM_BOOT_FIRMWARE,
+    VMM_BOOT_AUTO
+};
 
 struct vmm_image {
     uint64_t offset; /* inside its memory capability */
@@ -48,35 +54,35 @@ struct vmm_config {
     char name[64];
     uint8_t uuid[16];
     uint32_t vcpus;
-    uint32_t boot;       /* enum vmm_boot; AUTO: by the image's own headers */
+    uint32_t boot;                    /* enum vmm_boot; AUTO: by the image's own headers */
     uint32_t host_cpu[VMM_MAX_VCPUS]; /* CPU to run vCPU i on */
-    uint32_t priority;   /* scheduling priority of vCPU threads */
+    uint32_t priority;                /* scheduling priority of vCPU threads */
     uint32_t ram_count;
     uint64_t ram_size[VMM_MAX_RAM]; /* bytes, multiples of 4 KiB; in guest-physical order */
-    uint64_t memory;     /* sum, bytes */
+    uint64_t memory;                /* sum, bytes */
     struct vmm_image kernel, initrd, firmware;
     char cmdline[VMM_CMDLINE];
-    uint8_t has_serial;          /* 16550 at 0x3f8 */
+    uint8_t has_serial; /* 16550 at 0x3f8 */
     uint8_t has_virtio_console;
     uint8_t has_rng;
     uint8_t has_balloon;
-    uint8_t has_kvm_pv;          /* KVM leaves and clock (default 1) */
+    uint8_t has_kvm_pv; /* KVM leaves and clock (default 1) */
     uint8_t clock_localtime;
     uint8_t pad[2];
     int64_t clock_offset_s;
     uint32_t feature_count;
     struct vmm_feature feature[VMM_MAX_FEATURES];
-    uint64_t rtc_base;           /* Unix time at TSC rtc_tsc, from the host's RTC */
+    uint64_t rtc_base; /* Unix time at TSC rtc_tsc, from the host's RTC */
     uint64_t rtc_tsc;
 };
 
 /* Manager to VMM: bits of the VMM's notification (SLOT_NOTIF). */
-#define VMM_CTL_SHUTDOWN    (1ull << 0) /* press the ACPI power button */
-#define VMM_CTL_SUSPEND     (1ull << 1)
-#define VMM_CTL_RESUME      (1ull << 2)
-#define VMM_CTL_STATS       (1ull << 3) /* refresh vmm_stats */
-#define VMM_CTL_NMI         (1ull << 4)
-#define VMM_CTL_RESET       (1ull << 5) /* reports VMM_EVENT_RESET when all vCPUs stand */
+#define VMM_CTL_SHUTDOWN (1ull << 0) /* press the ACPI power button */
+#define VMM_CTL_SUSPEND  (1ull << 1)
+#define VMM_CTL_RESUME   (1ull << 2)
+#define VMM_CTL_STATS    (1ull << 3) /* refresh vmm_stats */
+#define VMM_CTL_NMI      (1ull << 4)
+#define VMM_CTL_RESET    (1ull << 5) /* reports VMM_EVENT_RESET when all vCPUs stand */
 /* Console program to VMM, same notification. */
 #define VMM_CTL_SERIAL_IN   (1ull << 8)
 #define VMM_CTL_SERIAL_ROOM (1ull << 9)
@@ -91,8 +97,9 @@ enum vmm_event {
     VMM_EVENT_RUNNING = 1, /* first guest instruction is about to run */
     VMM_EVENT_POWEROFF,    /* ACPI S5: follow on_poweroff */
     VMM_EVENT_RESET,       /* reset requested by the guest or VMM_CTL_RESET: follow on_reboot */
-    VMM_EVENT_CRASH,       /* triple fault, invalid state, guest panic (pvpanic): follow on_crash; text: reason and registers */
-    VMM_EVENT_REFUSED,     /* the definition or an image cannot be honoured; text: reason */
+    VMM_EVENT_CRASH,   /* triple fault, invalid state, guest panic (pvpanic): follow on_crash; text:
+                          reason and registers */
+    VMM_EVENT_REFUSED, /* the definition or an image cannot be honoured; text: reason */
     VMM_EVENT_SUSPENDED,
     VMM_EVENT_RESUMED
 };
@@ -103,8 +110,8 @@ struct vmm_stats {
     uint64_t balloon_pages;
     uint64_t vcpu_count;
     struct {
-        uint64_t state;      /* VCPU_RUN_* or 3: suspended */
-        uint64_t stat[32];   /* enum vcpu_stat */
+        uint64_t state;         /* VCPU_RUN_* or 3: suspended */
+        uint64_t stat[32];      /* enum vcpu_stat */
         uint64_t vmm_exits[32]; /* by enum vcpu_exit: handled in the VMM */
     } vcpu[VMM_MAX_VCPUS];
 };

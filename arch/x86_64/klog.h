@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The kernel log: a ring in memory that survives a warm reset, echoed to the early serial line and
+ * screen until ring 3 takes them over. */
+#ifndef ARCH_KLOG_H
+#define ARCH_KLOG_H
+
+#include "lib/types.h"
+
+struct bootinfo;
+/* As early as possible; the screen part follows when the framebuffer can be mapped. */
+void klog_init_serial(void);
+void klog_init_screen(const struct bootinfo *info);
+/* Reserved memory for the log and the panic record; reports a record left by the run before the
+ * reset. */
+void klog_init_persistent(hpa_t base, uint64_t size);
+
+/* Formats: %s %c %d %u %x %p %% with width, 0, l, ll; nothing else. A line starts with seconds
+ * since boot. */
+__attribute__((format(printf, 1, 2))) void kprintf(const char *format, ...);
+void klog_write(const char *text, size_t length);
+/* Copies from absolute position *position (moved up to the oldest byte kept); returns bytes, moves
+ * it on. */
+size_t klog_read(uint64_t *position, char *buffer, size_t size);
+uint64_t klog_head(void);
+/* true: ring 3 owns serial line and screen. */
+void klog_set_quiet(bool quiet);
+
+/* Recent events for the panic screen: a ring a CPU of {tsc, kind, two words}. */
+void trace(const char *what, uint64_t a, uint64_t b);
+
+struct regs;
+/* Prints registers (regs may be NULL), symbolised stack, last events; keeps them across a warm
+ * reset; stops the other CPUs; halts or, with panic=reboot, resets. */
+__attribute__((noreturn, format(printf, 2, 3))) void panic_regs(const struct regs *regs,
+                                                                const char *format, ...);
+#define panic(...) panic_regs(NULL, __VA_ARGS__)
+/* A broken invariant of the kernel itself, never a caller's or a guest's mistake. */
+#define ASSERT(condition)                                       \
+    do {                                                        \
+        if (unlikely(!(condition)))                             \
+            panic("%s:%d: %s", __FILE__, __LINE__, #condition); \
+    } while (0)
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* CPU features, time base, CPU start-up, mitigations: what the kernel asks of the machine at boot.
+ */
+#ifndef ARCH_PLATFORM_H
+#define ARCH_PLATFORM_H
+
+#include "abi/kinfo.h"
+#include "lib/types.h"
+
+struct cpu_features {
+    enum cpu_vendor vendor;
+    uint32_t family, model, stepping;
+    uint32_t phys_bits, linear_bits;
+    bool x2apic, tsc_deadline, invariant_tsc, nx, page1gb, smep, smap, umip, pcid, fsgsbase, xsave,
+        xsaveopt, xsaves, avx, svm, vmx, rdtscp, monitor, ibrs, stibp, ibpb, ssbd, hypervisor;
+    uint64_t xcr0;       /* state components the host enables */
+    uint32_t xsave_size; /* bytes of the area for xcr0; 512 without XSAVE */
+    char name[48];
+};
+extern struct cpu_features features;
+extern uint64_t tsc_khz;
+
+void features_init(void); /* boot CPU */
+void tsc_calibrate(void); /* CPUID 0x15/0x16, hypervisor leaf, HPET, PM timer, PIT, in this order */
+uint64_t tsc_from_us(uint64_t us);
+uint64_t tsc_to_us(uint64_t tsc);
+/* CR0, CR4, EFER, PAT, SMEP/SMAP/UMIP/NX/FSGSBASE as found; FPU; speculation MSRs; each CPU. */
+void cpu_init_registers(void);
+/* Starts all enabled CPUs of the MADT (at most limit), each running entry() on its own stack with
+ * its GDT, TSS and IDT loaded. Fills cpus[] and cpu_count; those that do not answer within 1 s are
+ * logged and left out. The boot CPU is cpus[0]. */
+void smp_start(uint32_t limit, void (*entry)(void));
+/* Creates the structure, stacks, GDT and TSS of one CPU; NULL: no memory. Used by smp_start and for
+ * the boot CPU. */
+struct cpu *cpu_create(uint32_t id, uint32_t apic_id);
+/* Loads GDT, TSS, IDT, syscall MSRs on the CPU itself. */
+void cpu_load_tables(struct cpu *cpu);
+
+/* Speculation: what this CPU needs, decided once, listed in the log. */
+void mitigations_init(void);
+struct mitigations {
+    bool ibpb_on_switch, stibp, ibrs, auto_ibrs, rsb_fill, verw, l1d_flush, untrain_ret;
+};
+extern struct mitigations mitigations;
+/* Ring-3 domain or guest changes on this CPU: IBPB where needed. */
+void mitigate_switch(void);
+/* Last thing before ring 3 or a guest runs: VERW-class buffers; l1d before a guest. */
+void mitigate_exit(bool to_guest);
+/* First thing after a #VMEXIT: RSB. */
+void mitigate_vmexit(void);
+
+/* Command line: value of "key=value", or "" for a bare word; NULL: absent. The value ends at a
+ * space. */
+const char *cmdline_get(const char *key);
+bool cmdline_has(const char *word);
+uint64_t cmdline_number(const char *key, uint64_t fallback); /* suffixes K, M, G */
+extern char cmdline[];
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Protection domain: address space, capability table, port permissions, kernel memory account. */
+#ifndef KERNEL_PD_H
+#define KERNEL_PD_H
+
+#include "kernel/space.h"
+
+#define CAP_PAGE_SLOTS 32u /* slots per table page */
+
+struct pd { /* OBJ_PD */
+    struct obj obj;
+    struct space space;
+    struct cap
+        *_Atomic table[CAP_SLOTS / CAP_PAGE_SLOTS]; /* pages of capabilities, made on demand */
+    struct list threads;                            /* struct thread.in_pd */
+    uint8_t *iopm;                                  /* 8 KiB + 1 port bitmap, NULL: no ports */
+    struct pd *parent;                              /* where the quota returns to */
+    _Atomic uint64_t kmem_used;
+    _Atomic uint64_t kmem_limit;
+    _Atomic uint64_t cap_count;
+};
+
+/* The first domain; its quota is the whole pool. */
+struct pd *pd_create_root(uint64_t quota);
+struct pd *pd_create(struct pd *parent, uint64_t quota, int64_t *status);
+
+#endif

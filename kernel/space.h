@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* An address space: page tables plus the list of what is mapped. Used by domains (ring-3 addresses)
+ * and guest spaces (guest-physical addresses). */
+#ifndef KERNEL_SPACE_H
+#define KERNEL_SPACE_H
+
+#include "arch/x86_64/ptab.h"
+#include "kernel/cap.h"
+
+struct mapping {
+    struct list by_cap;           /* in cap->mappings */
+    struct mapping *left, *right; /* search tree of the space, by address (treap) */
+    uint64_t heap_key;            /* treap priority */
+    struct space *space;
+    struct cap *cap;
+    uint64_t address, size;
+    uint64_t offset; /* inside the memory object */
+    uint32_t flags;  /* MAP_* */
+};
+
+struct space {
+    struct ptab ptab;
+    struct mapping *root; /* under the object lock */
+    uint32_t mappings;
+    uint64_t limit; /* first address that cannot be mapped */
+    bool is_guest;  /* shoot-downs go through guest_flush() */
+    struct pd *payer;
+};
+
+struct mem { /* OBJ_MEM */
+    struct obj obj;
+    hpa_t base;
+    uint64_t size;
+    bool device; /* MMIO: always mapped uncached or WC, never donated */
+};
+
+/* root must be a zeroed kernel page; takes ownership. */
+void space_init(struct space *space, const struct pt_format *format, uint64_t *root, uint64_t limit,
+                bool is_guest, struct pd *payer);
+/* Under the object lock. */
+int64_t space_map(struct space *space, struct cap *mem_cap, uint64_t address, uint64_t offset,
+                  uint64_t size, uint32_t flags);
+int64_t space_unmap(struct space *space, uint64_t address, uint64_t size);
+/* Removes all that was mapped through cap. */
+void space_unmap_cap(struct cap *cap);
+/* At the end of the space's life: everything, then the tables. */
+void space_destroy(struct space *space);
+/* Host-physical address and MAP_* flags of one page; false: nothing there. Under the object lock.
+ */
+bool space_translate(struct space *space, uint64_t address, hpa_t *pa, uint32_t *flags);
+
+/* Shoot-down: after it returns no CPU uses a translation of `space` that was removed before the
+ * call. */
+void space_flush(struct space *space);
+/* Upward event, defined in virt/guest.c: the same for a guest space: every vCPU has left the guest
+ * and will flush before it enters again; pages the kernel itself keeps of [address, address+size)
+ * (PV EOI, steal time) are let go. */
+void guest_flush(struct space *space, uint64_t address, uint64_t size);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Scheduling contexts: what a CPU chooses between. A thread runs on its own context, or on that of
+ * the caller it serves. This header is the seam behind which policies (weights, caps, reservations,
+ * balancing) live. */
+#ifndef SCHED_SC_H
+#define SCHED_SC_H
+
+#include "lib/list.h"
+#include "sched/timer.h"
+
+#define SC_PRIORITIES 64u
+
+struct thread;
+
+struct sc {
+    struct list ready;      /* in the run queue of cpu, if queued */
+    bool queued, exhausted; /* under the run queue's lock */
+    uint32_t cpu;           /* home */
+    uint32_t priority;
+    uint64_t budget, period; /* TSC; budget 0: no limit */
+    uint64_t left;           /* of the budget in this period */
+    uint64_t started;        /* TSC when it was put on the CPU or last charged */
+    uint64_t period_end;
+    uint64_t used; /* TSC cycles in all */
+    uint64_t switches;
+    struct timer replenish;
+    struct thread *thread; /* who runs on it; NULL: nobody, it is never queued then */
+};
+
+void sc_init(struct sc *sc, uint32_t cpu, uint32_t priority, uint64_t budget, uint64_t period);
+void sc_configure(struct sc *sc, uint32_t cpu, uint32_t priority, uint64_t budget, uint64_t period);
+/* Its thread can run: queue it at its home CPU and, if it beats what runs there, make that CPU
+ * reschedule. */
+void sched_ready(struct sc *sc);
+/* Its thread cannot run any more: out of the queue. */
+void sched_unready(struct sc *sc);
+/* Own CPU: charges the current context and picks the next; NULL: idle. yield: current goes behind
+ * its equals. */
+struct sc *sched_pick(struct sc *current, bool yield);
+/* Charges `sc` for the time since it was started or last charged. */
+void sched_charge(struct sc *sc);
+bool runq_init(struct cpu *cpu);
+/* Upward event, defined in kernel/thread.c: the CPU should look at its queue again (sets
+ * cpu->resched, kicks). */
+void cpu_reschedule(struct cpu *cpu);
+
+#endif
