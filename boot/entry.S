@@ -18,6 +18,7 @@
 #define CR0_PE_MP_ET_NE_WP 0x10033
 #define CR0_PG       0x80000000
 #define CR4_PAE      0x20
+#define CR4_PCIDE    0x20000
 #define PTE_PW       0x03
 #define PTE_PW_LARGE 0x83
 #define COM1         0x3f8
@@ -32,6 +33,9 @@ boot_entry_uefi:
     cli
     cld
     movl %edi, %ebx
+    movq %cr4, %rax
+    andl $~CR4_PCIDE, %eax /* set, it forbids leaving 64-bit mode */
+    movq %rax, %cr4
     leaq boot_stack_top(%rip), %rsp
     leaq boot_gdt(%rip), %rax
     pushq %rax
