@@ -25,12 +25,12 @@ enum console_slot {
 
 struct console_config {
     uint64_t magic;
-    uint32_t all;          /* console=all */
+    uint32_t all; /* console=all */
     uint32_t has_uart, has_keyboard;
-    uint32_t restarts;     /* of the console itself */
-    uint64_t klog_position;/* kernel log lines before it have been shown */
-    uint64_t screen_size;  /* bytes of the memory behind CONSOLE_SLOT_SCREEN */
-    uint64_t screen_offset;/* of the framebuffer in it */
+    uint32_t restarts;      /* of the console itself */
+    uint64_t klog_position; /* kernel log lines before it have been shown */
+    uint64_t screen_size;   /* bytes of the memory behind CONSOLE_SLOT_SCREEN */
+    uint64_t screen_offset; /* of the framebuffer in it */
     struct root_framebuffer fb;
 };
 

@@ -11,9 +11,9 @@
 const char *lifecycle_state_name(enum vm_state state)
 {
     static const char *const names[VM_STATES] = {
-        [VM_SHUTOFF] = "shut off",  [VM_WAITING] = "waiting", [VM_STARTING] = "running",
-        [VM_RUNNING] = "running",   [VM_PAUSED] = "paused",   [VM_SHUTDOWN] = "in shutdown",
-        [VM_CRASHED] = "crashed",   [VM_PRESERVED] = "paused",
+        [VM_SHUTOFF] = "shut off", [VM_WAITING] = "waiting",  [VM_STARTING] = "running",
+        [VM_RUNNING] = "running",  [VM_PAUSED] = "paused",    [VM_SHUTDOWN] = "in shutdown",
+        [VM_CRASHED] = "crashed",  [VM_PRESERVED] = "paused",
     };
     return (unsigned)state < VM_STATES ? names[state] : "no state";
 }
@@ -36,7 +36,8 @@ static struct vm_decision decide(enum vm_state state, enum vm_step step)
 /* The guest's vCPUs run, or would but for a suspend. */
 static bool is_live(enum vm_state state)
 {
-    return state == VM_STARTING || state == VM_RUNNING || state == VM_PAUSED || state == VM_SHUTDOWN;
+    return state == VM_STARTING || state == VM_RUNNING || state == VM_PAUSED ||
+           state == VM_SHUTDOWN;
 }
 
 static struct vm_decision decide_verb(enum vm_state state, enum vm_input input)

@@ -6,9 +6,9 @@
 #include "manager/domain.h"
 
 enum vm_state {
-    VM_SHUTOFF,   /* no VMM */
-    VM_WAITING,   /* no VMM; will be started after its delay */
-    VM_STARTING,  /* VMM there, no guest instruction yet */
+    VM_SHUTOFF,  /* no VMM */
+    VM_WAITING,  /* no VMM; will be started after its delay */
+    VM_STARTING, /* VMM there, no guest instruction yet */
     VM_RUNNING,
     VM_PAUSED,
     VM_SHUTDOWN,  /* asked to shut down, still running */

@@ -2,7 +2,8 @@
 /* What the console asks of the manager: portal_call on SLOT_PARENT. The portal's badge says who
  * calls; only the console may use these operations. Request: mr[0] = operation, mr[1..2] = numbers,
  * a domain's name zero-terminated from mr[MGR_PAYLOAD] on. Reply: mr[0] = status, mr[1..3] =
- * numbers, from mr[MGR_PAYLOAD] on a structure, or a zero-terminated reason if the status is bad. */
+ * numbers, from mr[MGR_PAYLOAD] on a structure, or a zero-terminated reason if the status is bad.
+ */
 #ifndef MANAGER_PROTOCOL_H
 #define MANAGER_PROTOCOL_H
 
@@ -33,8 +34,8 @@ enum mgr_host { MGR_HOST_POWEROFF, MGR_HOST_REBOOT };
 struct mgr_brief {
     uint64_t id; /* number of this run; 0: not running */
     uint32_t index;
-    uint32_t state;    /* enum vm_state */
-    uint32_t run;      /* counts launches: rings and notification change with it */
+    uint32_t state; /* enum vm_state */
+    uint32_t run;   /* counts launches: rings and notification change with it */
     uint32_t autostart;
     char name[MGR_NAME];
 };

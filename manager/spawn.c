@@ -28,8 +28,7 @@ static uint64_t page_up(uint64_t bytes)
 
 static bool fail(struct spawn *s, const char *what, int64_t status)
 {
-    snprintf(s->why, s->why_size, "%s: %s: status %lld", s->request->name, what,
-             (long long)status);
+    snprintf(s->why, s->why_size, "%s: %s: status %lld", s->request->name, what, (long long)status);
     return false;
 }
 

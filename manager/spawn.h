@@ -23,12 +23,12 @@ struct spawn_cap {
 
 struct spawn_request {
     const struct package_file *file;
-    const char *name;    /* "vmm:alpha" */
-    uint64_t heap_size;  /* bytes, multiple of 4 KiB */
-    uint64_t quota;      /* bytes of kernel memory */
+    const char *name;   /* "vmm:alpha" */
+    uint64_t heap_size; /* bytes, multiple of 4 KiB */
+    uint64_t quota;     /* bytes of kernel memory */
     uint32_t cpu, priority;
-    uint64_t badge;      /* of its portal to the manager: who it is */
-    uint32_t portal;     /* the manager's portal */
+    uint64_t badge;  /* of its portal to the manager: who it is */
+    uint32_t portal; /* the manager's portal */
     uint32_t fault_notif;
     uint64_t fault_bits; /* signalled there when a thread of it stops */
     uint32_t notif;      /* existing notification to bind; 0: a new one */

@@ -9,8 +9,8 @@
 #include "user/program.h"
 #include "user/syscall_stubs.h"
 
-#define RETRY_FIRST_MS 100u
-#define RETRY_LAST_MS  60000u
+#define RETRY_FIRST_MS     100u
+#define RETRY_LAST_MS      60000u
 #define CRASH_FORGOTTEN_NS 60000000000ull
 
 struct vm_host vm_host;
@@ -66,7 +66,8 @@ uint32_t vm_active(void)
     return n;
 }
 
-/* The text is the VMM's, which a guest may have taken over: only what a terminal can bear is kept. */
+/* The text is the VMM's, which a guest may have taken over: only what a terminal can bear is kept.
+ */
 static void set_reason(struct vm *vm, const char *what, const char *text)
 {
     size_t used = 0;

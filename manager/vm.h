@@ -19,11 +19,11 @@ struct vm {
     struct domain def;
     uint32_t index; /* in the set; bit of its notifications */
     enum vm_state state;
-    uint32_t run;      /* counts launches */
-    uint32_t restarts; /* launches that nobody asked for */
-    uint32_t crashes;  /* in a row, without a minute between */
-    uint64_t id;       /* of this run; also the badge of its VMM; 0: none */
-    uint64_t start_at; /* TSC, state VM_WAITING */
+    uint32_t run;                     /* counts launches */
+    uint32_t restarts;                /* launches that nobody asked for */
+    uint32_t crashes;                 /* in a row, without a minute between */
+    uint64_t id;                      /* of this run; also the badge of its VMM; 0: none */
+    uint64_t start_at;                /* TSC, state VM_WAITING */
     uint64_t started_ns, cpu_time_ns; /* cpu_time_ns: of the runs before */
     char reason[MGR_TEXT];
     /* An input that ends the VMM waits until the VMM's call has been answered. */
@@ -35,9 +35,9 @@ struct vm {
     struct mem_block ram[VMM_MAX_RAM];
     uint32_t ram_count;
     struct mem_block stats;
-    uint32_t image[VM_IMAGES];           /* slots */
-    uint32_t ring_slot[MGR_CHANNELS];    /* slots: this run's set of `rings` */
-    uint32_t console_notif;              /* slot: the VMM's notification as the console gets it */
+    uint32_t image[VM_IMAGES];        /* slots */
+    uint32_t ring_slot[MGR_CHANNELS]; /* slots: this run's set of `rings` */
+    uint32_t console_notif;           /* slot: the VMM's notification as the console gets it */
     bool has_cpus;
     uint32_t host_cpu[VMM_MAX_VCPUS];
     /* Lives as long as the definition: the console reads what the last run wrote. */
@@ -51,7 +51,7 @@ struct vm_host {
     uint32_t machine;               /* slot: for machine_donate */
     const struct package_file *vmm; /* the program */
     uint64_t rtc_base, rtc_tsc;
-    bool stopping;                  /* the host goes down: nothing is restarted */
+    bool stopping; /* the host goes down: nothing is restarted */
 };
 extern struct vm_host vm_host;
 

@@ -105,8 +105,7 @@ static const char *take_rings(struct vm *vm)
 
 static const char *take_stats(struct vm *vm)
 {
-    int64_t status =
-        physmem_alloc(&vm->stats, stats_bytes(vm), PHYSMEM_PAGE, PHYSMEM_ANY_NODE);
+    int64_t status = physmem_alloc(&vm->stats, stats_bytes(vm), PHYSMEM_PAGE, PHYSMEM_ANY_NODE);
     if (status == OK)
         status = window_zero(&vm->stats);
     return status == OK ? NULL : fail("statistics", status);
@@ -121,8 +120,8 @@ static const char *take_image(struct vm *vm, const struct domain_file *file,
     snprintf(name, sizeof(name), BOOTPKG_SET "%s", file->path);
     const struct package_file *found = bootpkg_find(name);
     if (!found || !found->size) {
-        snprintf(why_text, sizeof(why_text), "%s:%u: %s is %s", vm->def.file,
-                 (unsigned)file->line, file->path, found ? "empty" : "not in the VM set");
+        snprintf(why_text, sizeof(why_text), "%s:%u: %s is %s", vm->def.file, (unsigned)file->line,
+                 file->path, found ? "empty" : "not in the VM set");
         return why_text;
     }
     vm->image[kind] = bootpkg_derive(found, 0, found->size, RIGHT_COPY | RIGHT_READ);
@@ -225,9 +224,9 @@ static const char *lend_notification(struct vm *vm)
 {
     uint64_t bits = VMM_CTL_SERIAL_IN | VMM_CTL_SERIAL_ROOM | VMM_CTL_HVC_IN | VMM_CTL_HVC_ROOM;
     uint32_t slot = vm->console_notif = slot_alloc();
-    int64_t status = slot ? sys_cap_copy(SLOT_SELF_PD, slot, vm->vmm.notif,
-                                         RIGHT_WRITE | RIGHT_COPY, bits)
-                          : ERR_QUOTA;
+    int64_t status =
+        slot ? sys_cap_copy(SLOT_SELF_PD, slot, vm->vmm.notif, RIGHT_WRITE | RIGHT_COPY, bits)
+             : ERR_QUOTA;
     return status == OK ? NULL : fail("notification", status);
 }
 
