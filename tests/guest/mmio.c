@@ -63,11 +63,9 @@ static void read_modify_write(void)
 
 static void moves(void)
 {
-    uint64_t base = (uint64_t)window, wide;
+    uint64_t base = (uint64_t)window;
     uint32_t buffer[2] = {0, 0};
     select(0x10);
-    __asm__ volatile("movzbl 0x10(%1), %k0" : "=r"(wide) : "r"(base));
-    check_eq("mmio.movzx_byte", wide, 0x32);
     void *to = buffer;
     uint64_t from = base + 0x10;
     __asm__ volatile("movsl" : "+D"(to), "+S"(from) : : "memory");
@@ -91,6 +89,25 @@ static void moves(void)
     __asm__ volatile("rep stosl" : "+D"(target), "+c"(count) : "a"(0x10) : "memory");
     check_eq("mmio.rep_stos_count", count, 0);
     check_eq("mmio.rep_stos_address", target, base + 12);
+}
+
+/* Bytes and words, with and without extension: PCI configuration space takes every width. */
+static void narrow(void)
+{
+    uint64_t wide, base = acpi.ecam;
+    uint32_t id = pci_read(0, 0);
+    if (!base)
+        return;
+    __asm__ volatile("movzbl 1(%1), %k0" : "=r"(wide) : "r"(base));
+    check_eq("mmio.movzx_byte", wide, id >> 8 & 0xff);
+    __asm__ volatile("movswq 2(%1), %0" : "=r"(wide) : "r"(base));
+    check_eq("mmio.movsx_word", wide, (uint64_t)(int64_t)(int16_t)(id >> 16));
+    __asm__ volatile("movb (%1), %b0" : "=q"(wide) : "r"(base), "0"(0x1122334455667788ull));
+    check_eq("mmio.byte_keeps_upper_bits", wide, 0x1122334455667700ull | (id & 0xff));
+    __asm__ volatile("movb 1(%1), %%ah" : "=a"(wide) : "S"(base), "0"(0x1122334455667788ull));
+    check_eq("mmio.high_byte_register", wide, 0x1122334455660088ull | (id & 0xff00));
+    __asm__ volatile("movl (%1), %k0" : "=r"(wide) : "r"(base), "0"(~0ull));
+    check_eq("mmio.dword_clears_upper_half", wide, id);
 }
 
 static void local_apic(void)
@@ -127,6 +144,7 @@ void guest_main(void)
     read_modify_write();
     moves();
     through_alias();
+    narrow();
     ioapic_mask(0);
     local_apic();
 }

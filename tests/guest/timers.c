@@ -63,7 +63,7 @@ static void divider(void)
         count[i] = 0xffffffffu - apic_read(APIC_TIMER_COUNT);
         apic_write(APIC_TIMER_INIT, 0);
     }
-    check_range("timers.lapic_divide_by_16", count[0] / (count[1] / 16 + 1), 8, 32);
+    check_range("timers.lapic_divide_by_16", count[0] / (count[1] + 1), 8, 32);
 }
 
 static void deadline(void)

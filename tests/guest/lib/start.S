@@ -156,16 +156,16 @@ ap_start64:
     .balign 4096
     .globl pml4, pdpt, page_directories
 pml4:
-    .quad pdpt + 7
+    .quad pdpt + 3
     .fill 511, 8, 0
 pdpt:
-    .quad page_directories + 0x0007, page_directories + 0x1007
-    .quad page_directories + 0x2007, page_directories + 0x3007
+    .quad page_directories + 0x0003, page_directories + 0x1003
+    .quad page_directories + 0x2003, page_directories + 0x3003
     .fill 508, 8, 0
 page_directories:
     .set entry, 0
     .rept 2048
-    .quad (entry << 21) | 0xe7
+    .quad (entry << 21) | 0xe3
     .set entry, entry + 1
     .endr
 
