@@ -20,7 +20,7 @@ GUEST_CFLAGS := $(COMMON) -ffreestanding -fno-pic -no-pie -mno-red-zone -mgenera
                 -fno-asynchronous-unwind-tables -fno-stack-protector -fcf-protection=none
 GUEST_LIB    := $(wildcard tests/guest/lib/*.c tests/guest/lib/*.S)
 GUEST_LIB_O  := $(GUEST_LIB:%=$(B)/%.o)
-GUEST_SRC    := $(wildcard tests/guest/*.c)
+GUEST_SRC    := $(wildcard tests/guest/*.c) tests/bench/exits.c
 GUEST_ELF    := $(patsubst tests/%.c,$(B)/tests/%.elf,$(GUEST_SRC))
 $(B)/tests/%.c.o: tests/%.c
 	@mkdir -p $(@D)
