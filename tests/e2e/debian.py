@@ -13,7 +13,7 @@ def newest_kernel_package(meta):
     """The package that a meta package like linux-image-cloud-amd64 stands for."""
     for line in output("apt-cache", "depends", "--no-recommends", meta).splitlines():
         word = line.split()[-1]
-        if word.startswith("linux-image-"):
+        if word.startswith("linux-image-") and word != meta:
             return word
     raise SystemExit(f"apt knows no kernel behind {meta}: run apt-get update")
 
@@ -32,9 +32,10 @@ def unpacked(package, cache):
         return folder
     debs = os.path.join(cache, "debs")
     os.makedirs(debs, exist_ok=True)
+    os.makedirs(os.path.dirname(folder), exist_ok=True)
     print(f"download {package}", flush=True)
-    subprocess.run(["apt-get", "download", "-q", package], check=True, cwd=debs,
-                   stdout=subprocess.DEVNULL)
+    subprocess.run(["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", package],
+                   check=True, cwd=debs, stdout=subprocess.DEVNULL)
     newest = max((os.path.join(debs, f) for f in os.listdir(debs) if f.startswith(package + "_")),
                  key=os.path.getmtime)
     subprocess.run(["dpkg", "-x", newest, folder + ".part"], check=True)
