@@ -29,6 +29,7 @@ echo never > /sys/kernel/mm/transparent_hugepage/enabled
 echo 4 > /proc/sys/kernel/printk
 run() {{ name=$1; shift; echo "== $name"; {qemu} "$@" </dev/null 2>&1; echo "== end $name"; }}
 run exits -m 256 -mem-prealloc -smp 2 -device pci-testdev -kernel /exits.elf
+echo always > /sys/kernel/mm/transparent_hugepage/enabled
 echo "== cycle"; /tsc x
 run tiny -m 64 -kernel /tiny.elf
 /tsc x; echo "== end cycle"

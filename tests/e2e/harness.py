@@ -157,22 +157,32 @@ def qemu(*arguments, smp=2, memory=1024, cpu="max", machine="q35"):
             "-serial", "stdio", "-no-reboot", *arguments]
 
 
-def make(*arguments):
-    """Runs make; its output is shown only if it fails."""
-    done = subprocess.run(["make", "-s", "-C", ROOT, *arguments], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True)
-    check(done.returncode == 0, f"make {' '.join(arguments)} failed:\n{done.stdout[-2000:]}")
+COMPONENTS = ("manager", "console", "vmm")
+LOADER = os.path.join(BUILD, "mullion.efi")
 
 
-def package(set_folder, out):
-    """Boot package with the VM set of a folder."""
-    make("package", f"SET={set_folder}", f"OUT={out}")
+def tool(*command):
+    """Runs one of the project's tools; its output is shown only if it fails."""
+    command = [os.path.join(ROOT, command[0]), *command[1:]]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    check(done.returncode == 0, f"{' '.join(command)} failed:\n{done.stdout[-2000:]}")
+
+
+def component(name):
+    return os.path.join(BUILD, "ring3", name)
+
+
+def package(set_folder, out, raw=False):
+    """Boot package with the VM set of a folder. Raw: every file as it is, the XML unread."""
+    parts = [w for name in COMPONENTS for w in ("--component", f"{name}={component(name)}")]
+    tool("tools/mkpkg", "--out", out, *parts, "--set", set_folder, *(["--raw"] if raw else []))
     return out
 
 
-def image(set_folder, out, cmdline=""):
-    """Hybrid BIOS and UEFI image with the VM set of a folder."""
-    make("image", f"SET={set_folder}", f"OUT={out}", f"CMDLINE={cmdline}")
+def image(pkg, out, cmdline=""):
+    """Hybrid BIOS and UEFI image of a boot package."""
+    tool("tools/mkimage", "--kernel", KERNEL, "--package", pkg, "--efi", LOADER, "--cmdline",
+         cmdline, "--out", out)
     return out
 
 
@@ -245,8 +255,8 @@ class VmSet:
         with open(os.path.join(self.folder, name), "w", encoding="utf-8") as f:
             f.write(text)
 
-    def package(self):
-        return package(self.folder, os.path.join(LOGS, self.name + ".pkg"))
+    def package(self, raw=False):
+        return package(self.folder, os.path.join(LOGS, self.name + ".pkg"), raw)
 
     def boot(self, cmdline="", **machine):
         """Boots this set by PVH; gives the console."""
