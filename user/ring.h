@@ -20,12 +20,14 @@ struct ring_shared {
 
 struct ring {
     struct ring_shared *shared;
-    uint32_t size;  /* power of two, bytes of data[] */
-    uint32_t index; /* own index, authoritative */
-    uint32_t notif; /* slot of the peer's notification */
-    uint64_t bits;  /* signalled there */
+    uint32_t size;        /* power of two, bytes of data[] */
+    uint32_t index;       /* own index, authoritative */
+    uint32_t peer_errors; /* times the peer's index was impossible */
+    uint32_t notif;       /* slot of the peer's notification */
+    uint64_t bits;        /* signalled there */
 };
 
+/* Both sides start on zeroed shared memory. size: a power of two; notif 0: never signal. */
 void ring_init(struct ring *ring, void *shared, uint32_t size, uint32_t notif, uint64_t bits);
 /* Bytes written (0..len); signals the consumer if it waits. */
 size_t ring_write(struct ring *ring, const void *data, size_t len);

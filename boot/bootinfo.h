@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the boot paths (multiboot2, PVH, own UEFI loader) tell the kernel, in one form.
+ *
+ * The structure lies in the kernel's own image, and nothing in it points at loader memory that must
+ * stay as it is, but the package. */
+#ifndef BOOT_BOOTINFO_H
+#define BOOT_BOOTINFO_H
+
+#include <stdint.h>
+
+/* A byte claimed by several ranges has the type that stands last here: reserved wins over RAM. */
+enum bootinfo_mem_type {
+    BOOTINFO_MEM_RAM = 1,      /* free for the kernel */
+    BOOTINFO_MEM_PERSISTENT,   /* non-volatile DIMM */
+    BOOTINFO_MEM_ACPI_RECLAIM, /* ACPI tables: RAM once they are read */
+    BOOTINFO_MEM_PACKAGE,      /* the boot package, page-rounded */
+    BOOTINFO_MEM_ACPI_NVS,
+    BOOTINFO_MEM_MMIO,     /* the firmware's memory-mapped I/O (UEFI map only) */
+    BOOTINFO_MEM_RESERVED, /* firmware runtime, reserved, unknown types */
+    BOOTINFO_MEM_BAD,      /* defective RAM */
+    BOOTINFO_MEM_KERNEL    /* the kernel image, __kernel_start to __kernel_end */
+};
+#define BOOTINFO_MEM_TYPES (BOOTINFO_MEM_KERNEL + 1u)
+
+/* Page aligned; sorted by base, without overlap, neighbours of one type merged. RAM is rounded
+ * inwards to pages, everything else outwards. */
+struct bootinfo_mem {
+    uint64_t base, size;
+    uint32_t type; /* enum bootinfo_mem_type */
+    uint32_t pad;
+};
+
+/* Raw entries that are taken from a loader, after adjacent ones of one type are joined. Each has
+ * two ends, so this many ranges are enough for every outcome. More is refused with a message. */
+#define BOOTINFO_RAW_MAX 1536u
+#define BOOTINFO_MEM_MAX (2u * BOOTINFO_RAW_MAX)
+
+#define BOOTINFO_CMDLINE 1024u
+#define BOOTINFO_RSDP    36u
+
+struct bootinfo_framebuffer {
+    uint64_t base;                 /* host-physical, 0: none */
+    uint32_t pitch, width, height; /* bytes a line, pixels, lines */
+    uint8_t bpp;                   /* 24 or 32 */
+    uint8_t red_shift, green_shift, blue_shift;
+    uint32_t vga_text; /* 1: 80x25 text mode at 0xb8000 is active (base is 0 then) */
+};
+
+struct bootinfo {
+    uint64_t boot_tsc;     /* TSC when the kernel got control */
+    uint64_t kernel_base;  /* host-physical address of __kernel_start, 2 MiB aligned, below 4 GiB */
+    uint64_t kernel_size;  /* bytes, page-rounded */
+    uint64_t package_base; /* host-physical; 0 with package_size 0: the loader brought none */
+    uint64_t package_size; /* exact bytes as the loader gave them */
+    uint64_t rsdp; /* host-physical address of the RSDP, 0: unknown; only the copy may exist */
+    uint64_t efi_system_table;        /* host-physical, 0: not booted through UEFI */
+    uint8_t rsdp_copy[BOOTINFO_RSDP]; /* the RSDP itself when rsdp_copied is 20 or 36 */
+    uint32_t rsdp_copied;             /* valid bytes of rsdp_copy; 0: search or use rsdp */
+    char boot_method[16];             /* "multiboot2", "pvh", "uefi" */
+    char loader[32];                  /* the loader's own name, may be empty */
+    char cmdline[BOOTINFO_CMDLINE];   /* zero-terminated */
+    uint32_t cmdline_cut;             /* 1: the loader's was longer */
+    uint32_t mem_count;
+    struct bootinfo_framebuffer fb;
+    struct bootinfo_mem mem[BOOTINFO_MEM_MAX];
+};
+
+/* The kernel's C entry: ring 0, 64-bit, interrupts off, boot stack of 16 KiB, NXE and WP on, the
+ * page tables of boot/entry.S (low 4 GiB identity-mapped, kernel image high, all writable). */
+_Noreturn void kernel_main(const struct bootinfo *info);
+
+/* While CR3 is still boot/entry.S's: host-physical memory as a pointer. Below 4 GiB it is the
+ * identity map; above, 2 MiB pages of a window of 1 GiB that is never given back. NULL: the window
+ * is full, or the range wraps. */
+void *early_map(uint64_t pa, uint64_t size);
+
+/* Prints "Mullion cannot start: " and the text on COM1 and VGA text, and halts this CPU for good.
+ * For what goes wrong before the kernel has a console. */
+_Noreturn void boot_fatal(const char *text);
+
+#endif

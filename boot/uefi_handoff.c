@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stddef.h>
+#include "boot/parse.h"
+#include "boot/uefi_handoff.h"
+
+#define EFI_MMAP_MAX (16u << 20)
+
+static const char *parse_mmap(const struct uefi_handoff *handoff, struct memmap *map)
+{
+    if (handoff->memory_map == 0 || handoff->memory_map_size == 0)
+        return "UEFI: the loader gave no memory map";
+    if (handoff->memory_map_size > EFI_MMAP_MAX)
+        return "UEFI: the memory map has an impossible size";
+    const void *raw = early_map(handoff->memory_map, handoff->memory_map_size);
+    if (!raw)
+        return "UEFI: the memory map cannot be reached";
+    return memmap_add_efi(map, raw, handoff->memory_map_size, handoff->descriptor_size);
+}
+
+static const char *parse_text(const struct uefi_handoff *handoff, struct bootinfo *out)
+{
+    uint64_t size = handoff->cmdline_size;
+    if (size == 0)
+        return NULL;
+    /* One byte more than fits is enough to know that it was cut. */
+    if (size > BOOTINFO_CMDLINE + 1)
+        size = BOOTINFO_CMDLINE + 1;
+    const char *text = early_map(handoff->cmdline, size);
+    if (!text)
+        return "UEFI: the command line cannot be reached";
+    parse_cmdline(out, text, size);
+    return NULL;
+}
+
+static void parse_framebuffer(const struct uefi_handoff *handoff, struct bootinfo *out)
+{
+    out->fb = (struct bootinfo_framebuffer){.base = handoff->fb_base,
+                                            .pitch = handoff->fb_pitch,
+                                            .width = handoff->fb_width,
+                                            .height = handoff->fb_height,
+                                            .bpp = handoff->fb_bpp,
+                                            .red_shift = handoff->fb_red_shift,
+                                            .green_shift = handoff->fb_green_shift,
+                                            .blue_shift = handoff->fb_blue_shift};
+}
+
+const char *uefi_handoff_parse(uint64_t info_pa, struct memmap *map, struct bootinfo *out)
+{
+    struct uefi_handoff handoff;
+    const void *raw = early_map(info_pa, sizeof(handoff));
+    if (!raw)
+        return "UEFI: the handoff structure cannot be reached";
+    __builtin_memcpy(&handoff, raw, sizeof(handoff));
+    if (handoff.magic != UEFI_HANDOFF_MAGIC)
+        return "UEFI: the handoff structure has a wrong magic number";
+    if (handoff.version < UEFI_HANDOFF_VERSION || handoff.size < sizeof(handoff))
+        return "UEFI: the loader is older than this kernel";
+    __builtin_memcpy(out->boot_method, "uefi", sizeof("uefi"));
+    __builtin_memcpy(out->loader, "Mullion", sizeof("Mullion"));
+    out->efi_system_table = handoff.system_table;
+    out->rsdp = handoff.rsdp;
+    if (handoff.rsdp) {
+        const void *rsdp = early_map(handoff.rsdp, BOOTINFO_RSDP);
+        if (rsdp)
+            parse_rsdp(out, rsdp, BOOTINFO_RSDP);
+    }
+    parse_framebuffer(&handoff, out);
+    const char *error = parse_text(&handoff, out);
+    if (!error && handoff.package_size)
+        error = parse_package(out, handoff.package, handoff.package_size);
+    return error ? error : parse_mmap(&handoff, map);
+}
