@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "virt/guest.h"
 
+#include "kernel/machine.h"
+
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/insn.h"
 #include "kernel/quiesce.h"
@@ -138,6 +140,11 @@ void guest_flush(struct space *space, uint64_t address, uint64_t size)
     for (uint32_t id = 0; id < guest->apic_limit; id++)
         if (guest->tables->vcpu[id])
             pv_unmap(guest->tables->vcpu[id], address, size);
+}
+
+struct space *guest_space(struct obj *guest)
+{
+    return &container_of(guest, struct guest, obj)->space;
 }
 
 void guest_destroy(struct obj *obj)

@@ -33,7 +33,8 @@ int64_t sys_guest_create(struct thread *self, struct regs *r)
     status = guest_setup(guest, self->pd);
     if (status == OK)
         status = cap_insert(self->pd, r->rdi, &guest->obj, RIGHT_ALL, 0, NULL);
-    obj_unref(&guest->obj);
+    if (status != OK)
+        obj_unref(&guest->obj);
     return status;
 }
 

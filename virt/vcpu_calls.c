@@ -95,7 +95,8 @@ int64_t sys_vcpu_create(struct thread *self, struct regs *r)
         enlist(guest, vcpu, (uint32_t)apic_id);
         status = cap_insert(self->pd, r->rdi, &vcpu->obj, RIGHT_ALL, 0, NULL);
     }
-    obj_unref(&vcpu->obj);
+    if (status != OK)
+        obj_unref(&vcpu->obj);
     return status;
 }
 

@@ -6,15 +6,7 @@
 #include "abi/kinfo.h"
 #include "lib/types.h"
 
-struct cpu;
-
-/* Boot CPU, after the command line and the CPU's features are known: picks the vendor. Without one
- * the kernel goes on and says in one sentence why it cannot run guests. */
-void virt_init(void);
-/* Each CPU on itself. false: this CPU cannot run guests (vcpu_run there gives ERR_CPU). */
-bool virt_init_cpu(struct cpu *cpu);
-/* For struct kinfo. */
-enum virt_kind virt_kind(void);
-extern uint64_t virt_assists; /* ASSIST_* in use */
+/* virt_init, virt_init_cpu, virt_kind: the kernel below calls them, so it declares them. */
+#include "kernel/machine.h"
 
 #endif
