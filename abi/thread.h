@@ -5,6 +5,7 @@
 #define ABI_THREAD_H
 
 #include <stdint.h>
+#include "abi/map.h"
 
 enum thread_state {
     THREAD_NEW,
@@ -50,13 +51,6 @@ struct cpu_info {
     uint64_t idle_tsc;
     uint64_t switches, interrupts, ipis, shootdowns, timer_irqs, syscalls;
 };
-
-/* mem_map() flags. */
-#define MAP_READ     0x1u
-#define MAP_WRITE    0x2u
-#define MAP_EXEC     0x4u
-#define MAP_UNCACHED 0x8u
-#define MAP_WC       0x10u
 
 /* irq_create() flags. */
 #define IRQ_LEVEL      0x1u

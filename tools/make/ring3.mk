@@ -31,6 +31,7 @@ $(B)/ring3/obj/user/mem.c.o: RING3_EXTRA := -fno-tree-loop-distribute-patterns
 
 $(B)/ring3/obj/%.c.o: %.c $(GEN)/stamp | $(TP)/picolibc.stamp
 	@mkdir -p $(@D)
+	@echo "  CC      $<"
 	$(CC) $(RING3_CFLAGS) $(RING3_EXTRA) -c $< -o $@
 
 # $(call ring3_program,NAME)
@@ -41,6 +42,7 @@ RING3_PROGRAMS += $$(B)/ring3/$(1)
 $$(RING3_OBJ_$(1)): RING3_EXTRA := $$(RING3_FLAGS_$(1))
 $$(RING3_OBJ_$(1)): | $$(RING3_LIBS_$(1))
 $$(B)/ring3/$(1).debug: $$(RING3_OBJ_$(1)) $$(B)/ring3/libuser.a $$(B)/ring3/libc.a $$(RING3_LIBS_$(1)) user/program.ld
+	@echo "  LD      $$@"
 	$$(CC) $$(RING3_LDFLAGS) -Wl,-e,$$(or $$(RING3_ENTRY_$(1)),_start) -o $$@ $$(RING3_OBJ_$(1)) \
 	  -Wl,--start-group $$(B)/ring3/libuser.a $$(RING3_LIBS_$(1)) $$(B)/ring3/libc.a -Wl,--end-group -lgcc
 -include $$(RING3_OBJ_$(1):.o=.d)
