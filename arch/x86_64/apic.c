@@ -17,6 +17,7 @@
 #define APIC_LDR        0x0d0u
 #define APIC_DFR        0x0e0u
 #define APIC_SVR        0x0f0u
+#define APIC_ISR        0x100u /* eight registers */
 #define APIC_ESR        0x280u
 #define APIC_ICR        0x300u
 #define APIC_ICR_HIGH   0x310u
@@ -145,6 +146,14 @@ void apic_init(void)
             deadline ? "TSC-deadline" : "one-shot");
 }
 
+/* Interrupts that firmware left in service would block ours of lower priority. */
+static void end_left_over(void)
+{
+    for (uint32_t i = 0; i < 8; i++)
+        for (uint32_t bits = apic_read(APIC_ISR + 0x10 * i); bits; bits &= bits - 1)
+            apic_eoi();
+}
+
 void apic_init_cpu(void)
 {
     enable_mode();
@@ -175,9 +184,7 @@ void apic_init_cpu(void)
         apic_write(APIC_LVT_TIMER, VEC_TIMER);
     }
     apic_timer_set(UINT64_MAX);
-    /* Interrupts that firmware left in service would block ours of lower priority. */
-    for (uint32_t i = 0; i < 256; i++)
-        apic_eoi();
+    end_left_over();
 }
 
 uint32_t apic_id_self(void)
