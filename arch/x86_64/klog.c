@@ -94,6 +94,8 @@ uint64_t klog_head(void)
 void klog_set_quiet(bool value)
 {
     lock();
+    if (quiet && !value)
+        early_screen_clear();
     quiet = value;
     unlock();
 }
@@ -178,7 +180,7 @@ void klog_init_persistent(hpa_t base, uint64_t size)
 uint64_t klog_enter_panic(void)
 {
     panicking = true;
-    quiet = false;
+    klog_set_quiet(false);
     if (!line_start)
         write_lines("\n", 1);
     return ring.head;
