@@ -240,6 +240,16 @@ TEST(madt_entry_of_length_zero)
     CHECK(strstr(world_log, "MADT damaged at offset 52: entry of length 0"));
 }
 
+TEST(madt_entry_of_length_one)
+{
+    put_all();
+    world[MADT + 44 + 8 + 1] = 1;
+    seal_table(MADT, "APIC", madt_end - MADT);
+    acpi_init(RSDP);
+    CHECK_EQ(acpi.cpu_count, 1);
+    CHECK(strstr(world_log, "MADT damaged at offset 52: entry of length 1"));
+}
+
 TEST(madt_entry_beyond_the_table)
 {
     put_all();
