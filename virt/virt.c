@@ -3,6 +3,8 @@
 
 #include "arch/x86_64/klog.h"
 #include "arch/x86_64/platform.h"
+#include "kernel/kinfo.h"
+#include "kernel/machine.h"
 #include "virt/vcpu.h"
 
 const struct virt_ops *virt;
@@ -16,17 +18,16 @@ void virt_init(void)
         if (!vendors[i]->probe())
             continue;
         virt = vendors[i];
+        kinfo->virt = virt->kind;
+        kinfo->assists |= virt_assists;
         kprintf("virt: %s\n", virt->name);
         return;
     }
+    kprintf("virt: this machine cannot run guests\n");
 }
 
-bool virt_init_cpu(struct cpu *cpu)
+void virt_cpu_init(void)
 {
-    return virt && virt->cpu_enable(cpu);
-}
-
-enum virt_kind virt_kind(void)
-{
-    return virt ? virt->kind : VIRT_NONE;
+    if (virt)
+        (void)virt->cpu_enable(cpu_self());
 }

@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Start of the virtualisation layer. */
+/* Start of the virtualisation layer: virt_init() picks the vendor on the boot CPU, virt_cpu_init()
+ * enables each CPU (both declared in kernel/machine.h). Without a vendor the kernel goes on and has
+ * said in one sentence why it cannot run guests; vcpu_run gives ERR_CPU on a CPU that cannot. */
 #ifndef VIRT_VIRT_H
 #define VIRT_VIRT_H
 
 #include "abi/kinfo.h"
 #include "lib/types.h"
 
-struct cpu;
-
-/* Boot CPU, after the command line and the CPU's features are known: picks the vendor. Without one
- * the kernel goes on and says in one sentence why it cannot run guests. */
-void virt_init(void);
-/* Each CPU on itself. false: this CPU cannot run guests (vcpu_run there gives ERR_CPU). */
-bool virt_init_cpu(struct cpu *cpu);
-/* For struct kinfo. */
-enum virt_kind virt_kind(void);
 extern uint64_t virt_assists; /* ASSIST_* in use */
 
 #endif
