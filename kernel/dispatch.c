@@ -44,6 +44,19 @@ static void load_ports(struct cpu *cpu, struct pd *pd)
     cpu->tss->iomap_base = sizeof(struct tss);
 }
 
+void ports_changed(struct pd *pd)
+{
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        struct cpu *cpu = cpus[i];
+        void *owner = pd;
+        __atomic_compare_exchange_n(&cpu->iopm_owner, &owner, NULL, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+        if (cpu == cpu_self() && cpu->current && cpu->current->pd == pd)
+            load_ports(cpu, pd);
+        else if (cpu != cpu_self() && cpu->active == &pd->space)
+            apic_ipi(i, VEC_RESCHED); /* its handler loads them */
+    }
+}
+
 static void thread_load(struct cpu *cpu, struct thread *thread)
 {
     obj_ref(&thread->obj);
@@ -180,6 +193,8 @@ static void interrupt(struct cpu *cpu, uint64_t vector)
     case VEC_RESCHED:
         cpu->info.ipis++;
         apic_eoi();
+        if (cpu->current && !cpu->iopm_owner)
+            load_ports(cpu, cpu->current->pd);
         break;
     case VEC_SHOOTDOWN:
         apic_eoi();

@@ -13,6 +13,9 @@ void kernel_interrupt(const struct regs *regs);
 uint32_t ist_interrupt(const struct regs *regs);
 /* Upward from arch: another CPU panics, or a watchdog. */
 void nmi_interrupt(const struct regs *regs);
+/* The port bitmap of a domain changed: CPUs that run it take the new one over. */
+struct pd;
+void ports_changed(struct pd *pd);
 /* entry.S: loads the registers and goes to ring 3. */
 __attribute__((noreturn)) void return_to_user_regs(struct regs *regs);
 

@@ -63,6 +63,8 @@ static void fill_kinfo(void)
     kinfo->cpu_count = cpu_count;
     kinfo->tsc_khz = tsc_khz;
     kinfo->vendor = features.vendor;
+    kinfo->virt = virt_kind();
+    kinfo->assists = virt_assists;
     memcpy(kinfo->cpu_name, features.name, sizeof(kinfo->cpu_name));
     copy_text(kinfo->version, MULLION_VERSION, sizeof(kinfo->version));
 }
@@ -73,7 +75,7 @@ static void cpu_up(void)
     struct cpu *cpu = cpu_self();
     if (!runq_init(cpu) || !timerq_init(cpu))
         panic("CPU %u: no memory for its queues", cpu->id);
-    virt_cpu_init();
+    virt_init_cpu(cpu);
 }
 
 /* Each further CPU, on its own stack. */

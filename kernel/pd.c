@@ -4,6 +4,7 @@
 #include "abi/kinfo.h"
 #include "arch/x86_64/klog.h"
 #include "arch/x86_64/kpaging.h"
+#include "kernel/dispatch.h"
 #include "kernel/kinfo.h"
 #include "kernel/thread.h"
 #include "lib/string.h"
@@ -132,12 +133,6 @@ int64_t pd_allow_ports(struct pd *pd, uint32_t base, uint32_t count, bool allow)
         else
             pd->iopm[port / 8] |= (uint8_t)(1u << (port % 8));
     }
-    /* Copies in the TSSs are stale: they are loaded anew when a thread of the domain is next put on
-     * a CPU. */
-    for (uint32_t i = 0; i < cpu_count; i++) {
-        void *owner = pd;
-        __atomic_compare_exchange_n(&cpus[i]->iopm_owner, &owner, NULL, false, __ATOMIC_RELAXED,
-                                    __ATOMIC_RELAXED);
-    }
+    ports_changed(pd);
     return OK;
 }

@@ -208,6 +208,15 @@ void space_unmap_all(struct space *space)
         drop(space, space->root);
 }
 
+void space_destroy(struct space *space)
+{
+    while (space->root)
+        drop(space, space->root);
+    ptab_destroy(&space->ptab, space->limit);
+    pd_free_pages(space->payer, space->ptab.root, 0);
+    space->ptab.root = NULL;
+}
+
 bool space_translate(struct space *space, uint64_t address, hpa_t *pa, uint32_t *flags)
 {
     uint64_t leaf, size;

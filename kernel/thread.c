@@ -136,8 +136,15 @@ void thread_fault(struct thread *thread, uint64_t vector, uint64_t error, uint64
     cpu_self()->resched = 1;
     struct notif *notif = thread->fault_notif;
     spin_unlock(&thread->lock);
-    if (notif)
+    if (notif) {
         notif_signal(notif, thread->fault_bits);
+        return;
+    }
+    /* Nobody asked to be told: without a line in the log it would just be gone. */
+    const struct regs *r = &thread->regs;
+    kprintf("thread without supervisor stopped: vector %llu, error %#llx, address %#llx, RIP %#llx, RSP %#llx\n",
+            (unsigned long long)vector, (unsigned long long)error, (unsigned long long)address,
+            (unsigned long long)r->rip, (unsigned long long)r->rsp);
 }
 
 static void unbind(struct thread *thread)

@@ -8,7 +8,7 @@
 #include "arch/x86_64/platform.h"
 #include "kernel/slab.h"
 #include "virt/msr.h"
-#include "virt/virt.h"
+#include "kernel/machine.h"
 
 #define MSR_VM_CR       0xc0010114u
 #define MSR_VM_HSAVE_PA 0xc0010117u

@@ -159,7 +159,7 @@ void guest_destroy(struct obj *obj)
     for (uint32_t id = 0; id < guest->apic_limit; id++)
         if (guest->tables->vcpu[id])
             pv_unmap(guest->tables->vcpu[id], 0, guest->space.limit);
-    space_unmap_all(&guest->space);
+    space_destroy(&guest->space);
 }
 
 void guest_free(struct obj *obj)
@@ -167,10 +167,8 @@ void guest_free(struct obj *obj)
     struct guest *guest = container_of(obj, struct guest, obj);
     if (!guest->tables)
         return;
-    if (guest->space.ptab.root) {
-        ptab_destroy(&guest->space.ptab, guest->space.limit);
-        pd_free_pages(obj->payer, guest->space.ptab.root, 0);
-    }
+    if (guest->space.ptab.root) /* it was never finished, so never destroyed */
+        space_destroy(&guest->space);
     doorbell_free_all(&guest->tables->doorbells);
     pd_free_pages(obj->payer, guest->tables, 1);
     guest->tables = NULL;

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "virt/virt.h"
-
 #include "arch/x86_64/klog.h"
 #include "arch/x86_64/platform.h"
-#include "kernel/kinfo.h"
 #include "kernel/machine.h"
 #include "virt/vcpu.h"
 
@@ -18,16 +15,18 @@ void virt_init(void)
         if (!vendors[i]->probe())
             continue;
         virt = vendors[i];
-        kinfo->virt = virt->kind;
-        kinfo->assists |= virt_assists;
         kprintf("virt: %s\n", virt->name);
         return;
     }
     kprintf("virt: this machine cannot run guests\n");
 }
 
-void virt_cpu_init(void)
+bool virt_init_cpu(struct cpu *cpu)
 {
-    if (virt)
-        (void)virt->cpu_enable(cpu_self());
+    return virt && virt->cpu_enable(cpu);
+}
+
+enum virt_kind virt_kind(void)
+{
+    return virt ? virt->kind : VIRT_NONE;
 }
