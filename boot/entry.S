@@ -26,8 +26,8 @@
     .section .boot.text, "ax"
 
 /* Mullion's UEFI loader comes here: 64-bit mode, identity map, RDI = struct uefi_handoff below
- * 4 GiB. Through 32-bit mode, so that there is one path, and because 5-level paging can only be left
- * so. */
+ * 4 GiB. Through 32-bit mode, so that there is one path, and because 5-level paging can only be
+ * left so. */
     .code64
     .globl boot_entry_uefi
 boot_entry_uefi:
