@@ -3,7 +3,7 @@
 #include "svm/svm.h"
 
 #include "arch/x86_64/insn.h"
-#include "arch/x86_64/platform.h"
+#include "arch/x86_64/mitigations.h"
 #include "virt/event.h"
 #include "virt/init.h"
 #include "virt/msr.h"
@@ -159,7 +159,7 @@ enum vexit svm_run(struct vcpu *vcpu)
     if (unlikely(mitigations.rsb_fill))
         mitigate_vmexit();
     if (unlikely(vcpu->spec_ctrl != 0))
-        wrmsr(MSR_SPEC_CTRL, cpu_self()->virt->host_spec_ctrl);
+        wrmsr(MSR_SPEC_CTRL, host_spec_ctrl);
     vcpu->rax = vmcb->rax;
     vcpu->rip = vmcb->rip;
     vcpu->block =

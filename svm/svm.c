@@ -8,7 +8,7 @@
 #include "arch/x86_64/platform.h"
 #include "kernel/slab.h"
 #include "virt/msr.h"
-#include "virt/virt.h"
+#include "kernel/machine.h"
 
 #define MSR_VM_CR       0xc0010114u
 #define MSR_VM_HSAVE_PA 0xc0010117u
@@ -24,6 +24,23 @@
 #define SVM_PAUSE_THRESH (1u << 12)
 
 struct svm_assists svm_assists;
+
+/* Nested page tables are walked as a user's. (AMD APM vol. 2, "Nested Paging".) */
+static struct pt_format npt_format = {
+    .table = 0x7, /* present, writable, user */
+    .leaf = 0x65, /* present, user, accessed, dirty */
+    .large = 0x80,
+    .present = 0x1,
+    .read = 0,
+    .write = 0x2,
+    .exec = 0,
+    .noexec = 1ull << 63,
+    .uncached = 0x18, /* entry 3 of the host's PAT */
+    .wc = 0x08,       /* entry 1 */
+    .writeback = 0,
+    .wc_large = 0x08,
+    .max_level = 2,
+};
 
 /* "TCGT" "CGTC" "GTCG" in the hypervisor's leaf. */
 static bool on_qemu_tcg(void)
@@ -75,6 +92,7 @@ static bool svm_probe(void)
         kprintf("svm: this CPU offers no address space identifiers, so guests cannot run\n");
         return false;
     }
+    npt_format.max_level = features.page1gb ? 3 : 2;
     find_assists();
     if (!svm_maps_init()) {
         kprintf("svm: no memory for the permission maps\n");
@@ -103,30 +121,11 @@ static bool svm_cpu_enable(struct cpu *cpu)
     }
     *own = (struct virt_cpu){.host = host, .host_pa = kva_to_hpa(host), .hsave = hsave};
     own->next_asid = svm_assists.asids; /* the first vCPU starts a generation */
-    if (features.ibrs || features.stibp || features.ssbd)
-        own->host_spec_ctrl = rdmsr(MSR_SPEC_CTRL);
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
     wrmsr(MSR_VM_HSAVE_PA, kva_to_hpa(hsave).v);
     cpu->virt = own;
     return true;
 }
-
-/* Nested page tables are walked as a user's. (AMD APM vol. 2, "Nested Paging".) */
-static const struct pt_format npt_format = {
-    .table = 0x7, /* present, writable, user */
-    .leaf = 0x5,
-    .large = 0x80,
-    .present = 0x1,
-    .read = 0,
-    .write = 0x2,
-    .exec = 0,
-    .noexec = 1ull << 63,
-    .uncached = 0x18, /* PWT, PCD: entry 3 of the host's PAT */
-    .wc = 0x80,
-    .writeback = 0,
-    .wc_large = 0x1000,
-    .max_level = 3,
-};
 
 const struct virt_ops svm_ops = {
     .name = "AMD SVM with nested paging",

@@ -20,7 +20,6 @@ struct virt_cpu {
     void *hsave;
     uint32_t next_asid;
     uint64_t generation; /* of ASIDs */
-    uint64_t host_spec_ctrl;
 };
 
 /* The vendor's part of a vCPU. */

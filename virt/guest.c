@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "virt/guest.h"
 
-#include "kernel/machine.h"
-
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/insn.h"
-#include "kernel/quiesce.h"
+#include "kernel/machine.h"
 #include "virt/vcpu.h"
 
 static struct vcpu *vcpu_at(const struct guest *guest, uint32_t apic_id)
@@ -142,15 +140,14 @@ void guest_flush(struct space *space, uint64_t address, uint64_t size)
             pv_unmap(guest->tables->vcpu[id], address, size);
 }
 
-struct space *guest_space(struct obj *guest)
+struct space *guest_space(struct obj *obj)
 {
-    return &container_of(guest, struct guest, obj)->space;
+    return &container_of(obj, struct guest, obj)->space;
 }
 
 void guest_destroy(struct obj *obj)
 {
     struct guest *guest = container_of(obj, struct guest, obj);
-    obj->dead = true;
     for (uint32_t id = 0; id < guest->apic_limit; id++) {
         struct vcpu *vcpu = guest->tables->vcpu[id];
         if (!vcpu)
@@ -159,7 +156,9 @@ void guest_destroy(struct obj *obj)
         vcpu_request(vcpu, REQ_ABORT);
     }
     wait_outside(guest);
-    guest_flush(&guest->space, 0, guest->space.limit);
+    for (uint32_t id = 0; id < guest->apic_limit; id++)
+        if (guest->tables->vcpu[id])
+            pv_unmap(guest->tables->vcpu[id], 0, guest->space.limit);
     space_destroy(&guest->space);
 }
 
@@ -168,6 +167,8 @@ void guest_free(struct obj *obj)
     struct guest *guest = container_of(obj, struct guest, obj);
     if (!guest->tables)
         return;
+    if (guest->space.ptab.root) /* it was never finished, so never destroyed */
+        space_destroy(&guest->space);
     doorbell_free_all(&guest->tables->doorbells);
     pd_free_pages(obj->payer, guest->tables, 1);
     guest->tables = NULL;

@@ -32,9 +32,9 @@ int64_t sys_guest_create(struct thread *self, struct regs *r)
         return status;
     status = guest_setup(guest, self->pd);
     if (status == OK)
-        status = cap_insert(self->pd, r->rdi, &guest->obj, RIGHT_ALL, 0, NULL);
-    if (status != OK)
-        obj_unref(&guest->obj);
+        return cap_insert(self->pd, r->rdi, &guest->obj, RIGHT_ALL, 0, NULL);
+    guest->obj.dead = true;
+    obj_unref(&guest->obj);
     return status;
 }
 

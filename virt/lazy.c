@@ -41,29 +41,24 @@ void lazy_store_dr(struct vcpu *vcpu)
 
 void lazy_load(struct cpu *cpu, struct vcpu *vcpu)
 {
-    if (likely(vcpu->cpu == cpu && cpu->fpu_owner == &vcpu->fpu))
-        return;
-    if (vcpu->cpu != cpu) {
-        mitigate_switch();
+    if (unlikely(vcpu->cpu != cpu)) {
         vcpu->cpu = cpu;
         vcpu->stat[STAT_LAST_CPU] = cpu->id;
-        if (features.rdtscp)
-            wrmsr(MSR_TSC_AUX, vcpu->tsc_aux);
-        vcpu->flush = true;
+        vcpu->flush = true; /* what the TLB has here is older */
     }
-    if (cpu->fpu_owner != &vcpu->fpu) {
+    if (unlikely(vcpu->tsc_aux != 0 && !vcpu->aux_loaded)) {
+        wrmsr(MSR_TSC_AUX, vcpu->tsc_aux);
+        vcpu->aux_loaded = true;
+    }
+    if (unlikely(cpu->fpu_owner != &vcpu->fpu)) {
         fpu_load(&vcpu->fpu);
         fpu_protect(); /* the guest does not see the host's TS; ring 3 does */
     }
 }
 
-void lazy_release(struct cpu *cpu, struct vcpu *vcpu)
+void lazy_unload(struct vcpu *vcpu)
 {
-    if (vcpu->cpu != cpu)
-        return;
-    if (cpu->fpu_owner == &vcpu->fpu)
-        fpu_release();
-    if (vcpu->dr_loaded) {
+    if (unlikely(vcpu->dr_loaded)) {
         lazy_store_dr(vcpu);
         write_dr0(0);
         write_dr1(0);
@@ -72,8 +67,18 @@ void lazy_release(struct cpu *cpu, struct vcpu *vcpu)
         vcpu->dr_loaded = false;
         virt->offer(vcpu);
     }
-    if (features.rdtscp)
+    if (unlikely(vcpu->aux_loaded)) {
         wrmsr(MSR_TSC_AUX, 0);
-    virt->put(vcpu);
+        vcpu->aux_loaded = false;
+    }
+}
+
+void lazy_release(struct cpu *cpu, struct vcpu *vcpu)
+{
+    lazy_unload(vcpu);
+    if (cpu->fpu_owner == &vcpu->fpu)
+        fpu_release();
+    if (vcpu->cpu == cpu)
+        virt->put(vcpu);
     vcpu->cpu = NULL;
 }

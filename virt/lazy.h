@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Guest state that stays in a CPU's registers while its VMM runs: FPU, debug address registers,
- * TSC_AUX. Ring 3 uses none of them, or gets #NM. It goes when another vCPU or thread comes. */
+/* Guest state that the world switch does not touch: FPU, debug address registers, TSC_AUX. The FPU
+ * stays in the CPU's registers while the VMM runs, which does not use it, or gets #NM; the kernel
+ * takes it out when another thread comes. The others go at the end of vcpu_run, because any thread
+ * could see them. */
 #ifndef VIRT_LAZY_H
 #define VIRT_LAZY_H
 
@@ -8,7 +10,9 @@
 
 /* Before entering the guest, outside. */
 void lazy_load(struct cpu *cpu, struct vcpu *vcpu);
-/* Puts everything back into memory and clears the registers. */
+/* End of vcpu_run: debug registers and TSC_AUX. */
+void lazy_unload(struct vcpu *vcpu);
+/* Everything: the thread leaves the CPU. */
 void lazy_release(struct cpu *cpu, struct vcpu *vcpu);
 /* The guest uses debug registers. Inside. */
 void lazy_load_dr(struct vcpu *vcpu);

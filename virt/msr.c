@@ -332,6 +332,7 @@ enum msr_result msr_write(struct vcpu *vcpu, uint32_t index, uint64_t *value)
         if (!features.rdtscp || *value > UINT32_MAX)
             return MSR_FAULTS;
         vcpu->tsc_aux = *value;
+        vcpu->aux_loaded = true;
         wrmsr(MSR_TSC_AUX, *value);
         return MSR_DONE;
     case MSR_KVM_STEAL_TIME:

@@ -34,7 +34,7 @@
 #define EFER_SVME  (1ull << 12)
 #define EFER_FFXSR (1ull << 14)
 
-#define MSR_RULES_MAX  48u
+#define MSR_RULES_MAX  64u
 #define MSR_SHADOW_MAX 512u /* cells of a vCPU's shadow page */
 
 struct msr_range {

@@ -3,6 +3,7 @@
 
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/platform.h"
+#include "kernel/mapping.h"
 #include "kernel/quiesce.h"
 #include "kernel/slab.h"
 #include "virt/guest.h"
@@ -70,14 +71,18 @@ static void page_drop(struct pv_page *p)
  * finds out that nothing is ever written. */
 static void page_take(struct vcpu *vcpu, struct pv_page *p, uint64_t address)
 {
-    hpa_t pa;
-    uint32_t flags = 0;
+    struct space *space = &vcpu->guest->space;
+    uint64_t page = align_down(address, PAGE_SIZE);
     page_drop(p);
     p->gpa = address;
-    if (vcpu->guest->obj.dead ||
-        !space_translate(&vcpu->guest->space, align_down(address, PAGE_SIZE), &pa, &flags))
+    if (vcpu->guest->obj.dead || page >= space->limit)
         return;
-    if (!(flags & MAP_WRITE) || (flags & (MAP_UNCACHED | MAP_WC)) || !foreign_get(pa.v))
+    const struct mapping *mapping = mapping_find(space, page, PAGE_SIZE);
+    const struct mem *mem = mapping ? (struct mem *)mapping->cap->obj : NULL;
+    if (!mem || mem->device || !(mapping->flags & MAP_WRITE))
+        return;
+    hpa_t pa = hpa(mem->base.v + mapping->offset + (page - mapping->address));
+    if (!foreign_get(pa.v))
         return;
     p->hpa = pa.v;
     p->word = (uint32_t *)((char *)hpa_to_kva(pa) + (address & PAGE_MASK));
@@ -85,16 +90,18 @@ static void page_take(struct vcpu *vcpu, struct pv_page *p, uint64_t address)
 
 /* In the exit loop: a section may not be held while waiting for the lock, whose holder may wait for
  * the section. Nothing that was looked up is in use here. */
-static void lock_objects(void)
+static bool lock_objects(void)
 {
     section_leave(cpu_self());
-    spin_lock(&object_lock);
+    bool locked = object_lock_take();
     section_enter(cpu_self());
+    return locked;
 }
 
 static void set_page(struct vcpu *vcpu, struct pv_page *p, uint64_t msr, uint64_t address)
 {
-    lock_objects();
+    if (!lock_objects())
+        return; /* the thread is being killed */
     p->msr = msr;
     if (msr & PV_ENABLE)
         page_take(vcpu, p, address);
@@ -201,8 +208,8 @@ void pv_reset(struct vcpu *vcpu, bool locked)
         vcpu->pv.eoi.msr = vcpu->pv.steal.msr = 0;
         return;
     }
-    if (!locked)
-        lock_objects();
+    if (!locked && !lock_objects())
+        return; /* the thread is being killed: vcpu_destroy or guest_destroy follows */
     page_drop(&vcpu->pv.eoi);
     page_drop(&vcpu->pv.steal);
     vcpu->pv.eoi.msr = vcpu->pv.steal.msr = 0;

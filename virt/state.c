@@ -166,11 +166,9 @@ static int64_t load_rest(struct vcpu *vcpu, uint32_t groups)
             lazy_load_dr(vcpu);
     }
     if (groups & VCPU_GROUP_TIME) {
-        if (p.tsc_aux > UINT32_MAX)
+        if (p.tsc_aux > UINT32_MAX || (p.tsc_aux && !features.rdtscp))
             return ERR_ARG;
         vcpu->tsc_aux = p.tsc_aux;
-        if (vcpu->cpu == cpu_self() && features.rdtscp)
-            wrmsr(MSR_TSC_AUX, p.tsc_aux);
         vcpu_set_tsc_offset(vcpu, p.tsc_offset);
     }
     uint32_t vendor = VCPU_GROUP_SEGS | VCPU_GROUP_CTRL | VCPU_GROUP_DEBUG | VCPU_GROUP_SYSCALL;

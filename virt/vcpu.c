@@ -123,6 +123,7 @@ static enum vcpu_outcome end_run(struct thread *thread, struct vcpu *vcpu, int64
 {
     if (status >= 0)
         publish(vcpu);
+    lazy_unload(vcpu);
     return finish(thread, vcpu, status, bits);
 }
 
@@ -137,6 +138,15 @@ static enum vcpu_outcome interrupted(struct thread *thread, struct vcpu *vcpu, i
 static bool clear_request(struct vcpu *vcpu, uint32_t bit)
 {
     return (__atomic_fetch_and((uint32_t *)&vcpu->requests, ~bit, __ATOMIC_SEQ_CST) & bit) != 0;
+}
+
+/* The xAPIC's EOI register was written through vcpu_lapic. */
+static enum verdict report_eoi(struct vcpu *vcpu)
+{
+    clear_request(vcpu, REQ_EOI);
+    vcpu->x.insn_len = vcpu->x.insn_count = 0;
+    vcpu->page->exit.eoi.vector = vcpu->eoi_vector;
+    return vcpu_to_vmm(vcpu, VCPU_EXIT_EOI, VCPU_GROUP_CORE);
 }
 
 /* INIT and SIPI. TO_VMM: the boot processor took an INIT. */
@@ -174,8 +184,14 @@ static enum verdict wait(struct thread *thread, struct vcpu *vcpu)
         /* In wait-for-SIPI interrupts stay pending; only the request bits are consumed. */
         serve_inside(vcpu);
     }
-    lazy_release(cpu_self(), vcpu);
-    return thread_sleep(thread, WAIT_VCPU, &vcpu->requests) ? DONE : RUN;
+    if (!thread_sleep(thread, WAIT_VCPU, &vcpu->requests))
+        return RUN;
+    /* A waker that looked at the thread's state just before it was asleep did nothing: look again.
+     * Partners: vcpu_request(), notif_signal(). */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (__atomic_load_n((uint32_t *)&vcpu->requests, __ATOMIC_RELAXED) || notif_pending(thread))
+        (void)thread_wake(thread);
+    return DONE;
 }
 
 /* Everything that needs the host's state: RUN: enter. DONE: *outcome. */
@@ -204,7 +220,9 @@ static enum verdict outside(struct cpu *cpu, struct thread *thread, struct vcpu 
             return DONE;
         }
         enum verdict verdict = RUN;
-        if (unlikely(asked & (REQ_INIT | REQ_SIPI)))
+        if (unlikely(asked & REQ_EOI))
+            verdict = report_eoi(vcpu);
+        if (verdict == RUN && unlikely(asked & (REQ_INIT | REQ_SIPI)))
             verdict = serve_startup(vcpu, asked);
         if (verdict == RUN && likely(vcpu->run_state == VCPU_RUN_RUNNABLE))
             return RUN;

@@ -18,9 +18,10 @@
 #define REQ_KICK    0x10u /* vcpu_run returns */
 #define REQ_INIT    0x20u
 #define REQ_SIPI    0x40u
-#define REQ_ABORT   0x80u /* vcpu_run fails with abort_status */
+#define REQ_ABORT   0x80u  /* vcpu_run fails with abort_status */
+#define REQ_EOI     0x100u /* eoi_vector ended by way of vcpu_lapic: tell the VMM */
 #define REQ_INSIDE  (REQ_IRQ | REQ_TIMER | REQ_NMI | REQ_FLUSH)
-#define REQ_OUTSIDE (REQ_KICK | REQ_INIT | REQ_SIPI | REQ_ABORT)
+#define REQ_OUTSIDE (REQ_KICK | REQ_INIT | REQ_SIPI | REQ_ABORT | REQ_EOI)
 
 /* The external interrupt on its way into the guest. */
 enum virq_state { IRQ_IDLE, IRQ_OFFERED, IRQ_TAKEN, IRQ_WINDOW };
@@ -60,6 +61,7 @@ struct vcpu { /* OBJ_VCPU */
     uint8_t run_state;        /* (w) VCPU_RUN_* */
     bool flush;               /* (w) the next entry must not use old guest-physical translations */
     bool nmi_pending;         /* (w) */
+    uint8_t eoi_vector;       /* (w) see REQ_EOI */
     bool hlt_reported;        /* (w) VCPU_EXIT_HLT_IF0 was given */
     struct vcpu_event event;  /* (w) goes in at the next entry: exception, NMI, INT n */
     struct virq irq;          /* (w) */
@@ -72,8 +74,9 @@ struct vcpu { /* OBJ_VCPU */
     uint64_t tsc_aux;         /* (w) */
     uint64_t spec_ctrl, xss;  /* (w) */
     uint64_t dr[4];           /* (w) when not in the CPU's registers */
-    bool dr_loaded;           /* (w) */
-    struct cpu *cpu;          /* (w) whose registers may hold this vCPU's FPU, DR or TSC_AUX */
+    bool dr_loaded;           /* (w) dr[] is in the CPU */
+    bool aux_loaded;          /* (w) tsc_aux is in the CPU, and not 0 */
+    struct cpu *cpu;          /* (w) where it ran last, unless it was put since */
     struct fpu_area fpu;      /* (w) */
     uint64_t *shadow;         /* (w) cells of MSR_RULE_SHADOW, one page */
     struct pv pv;             /* (w) and object lock */

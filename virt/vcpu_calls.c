@@ -29,17 +29,17 @@ static int64_t vcpu_setup(struct vcpu *vcpu, struct pd *payer)
 
 static int64_t page_map(struct vcpu *vcpu, struct pd *pd, uint64_t va)
 {
-    hpa_t pa;
-    uint64_t leaf, leaf_size;
-    if (!aligned(va, PAGE_SIZE) || va < PAGE_SIZE || va > USER_TOP - PAGE_BYTES)
+    char *page = (char *)vcpu->page;
+    if (va > USER_TOP - PAGE_BYTES)
         return ERR_ARG;
-    for (uint64_t at = va; at < va + PAGE_BYTES; at += PAGE_SIZE)
-        if (ptab_lookup(&pd->space.ptab, at, &pa, &leaf, &leaf_size))
-            return ERR_EXISTS;
-    int64_t status =
-        ptab_map(&pd->space.ptab, va, kva_to_hpa(vcpu->page), PAGE_BYTES, MAP_READ | MAP_WRITE);
+    int64_t status = space_map_kernel(&pd->space, va, page);
     if (status != OK)
         return status;
+    status = space_map_kernel(&pd->space, va + PAGE_SIZE, page + PAGE_SIZE);
+    if (status != OK) {
+        space_unmap_kernel(&pd->space, va);
+        return status;
+    }
     vcpu->pd = pd;
     vcpu->page_va = va;
     obj_ref(&pd->obj);
@@ -49,11 +49,10 @@ static int64_t page_map(struct vcpu *vcpu, struct pd *pd, uint64_t va)
 static void page_unmap(struct vcpu *vcpu)
 {
     struct pd *pd = vcpu->pd;
-    void *tables = NULL;
     vcpu->pd = NULL;
-    if (!pd->obj.dead && ptab_unmap(&pd->space.ptab, vcpu->page_va, PAGE_BYTES, &tables) == OK) {
-        space_flush(&pd->space);
-        ptab_release(&pd->space.ptab, tables);
+    if (!pd->obj.dead) {
+        space_unmap_kernel(&pd->space, vcpu->page_va);
+        space_unmap_kernel(&pd->space, vcpu->page_va + PAGE_SIZE);
     }
     obj_unref(&pd->obj);
 }
@@ -66,7 +65,9 @@ static void enlist(struct guest *guest, struct vcpu *vcpu, uint32_t apic_id)
     vlapic_timer_init(&vcpu->lapic);
     vcpu_reset(vcpu, false);
     vcpu_set_tsc_offset(vcpu, 0);
-    vcpu->page->run_state = vcpu->run_state;
+    vcpu_save_core(vcpu);
+    vcpu_save_groups(vcpu, VCPU_GROUP_ALL & ~VCPU_GROUP_CORE);
+    vcpu->page->valid = VCPU_GROUP_ALL;
     if (guest->apic_limit <= apic_id)
         __atomic_store_n(&guest->apic_limit, apic_id + 1, __ATOMIC_RELEASE);
     __atomic_store_n(&guest->tables->vcpu[apic_id], vcpu, __ATOMIC_RELEASE);
@@ -93,17 +94,16 @@ int64_t sys_vcpu_create(struct thread *self, struct regs *r)
         status = page_map(vcpu, self->pd, r->r10);
     if (status == OK) {
         enlist(guest, vcpu, (uint32_t)apic_id);
-        status = cap_insert(self->pd, r->rdi, &vcpu->obj, RIGHT_ALL, 0, NULL);
+        return cap_insert(self->pd, r->rdi, &vcpu->obj, RIGHT_ALL, 0, NULL);
     }
-    if (status != OK)
-        obj_unref(&vcpu->obj);
+    vcpu->obj.dead = true;
+    obj_unref(&vcpu->obj);
     return status;
 }
 
 void vcpu_destroy(struct obj *obj)
 {
     struct vcpu *vcpu = container_of(obj, struct vcpu, obj);
-    obj->dead = true;
     if (vcpu->guest->tables->vcpu[vcpu->apic_id] == vcpu)
         __atomic_store_n(&vcpu->guest->tables->vcpu[vcpu->apic_id], NULL, __ATOMIC_RELEASE);
     vcpu->abort_status = ERR_GONE;
@@ -130,18 +130,33 @@ void vcpu_free(struct obj *obj)
         obj_unref(&vcpu->guest->obj);
 }
 
+/* Not while it runs; nor while the registers of another CPU, whose thread ran it last and has not
+ * been switched out, hold its extended state. */
+static int64_t claim(struct vcpu *vcpu, struct thread *self)
+{
+    if (!vcpu_claim(vcpu, self))
+        return ERR_STATE;
+    const struct cpu *holder = __atomic_load_n(&vcpu->fpu.loaded, __ATOMIC_ACQUIRE);
+    if (unlikely(holder && holder != cpu_self())) {
+        vcpu_disclaim(vcpu);
+        return ERR_STATE;
+    }
+    return OK;
+}
+
 int64_t sys_vcpu_run(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct vcpu, vcpu, r->rdi, OBJ_VCPU, RIGHT_CONTROL);
     if (!cpu_self()->virt)
         return ERR_CPU;
-    if (!vcpu_claim(vcpu, self))
-        return ERR_STATE;
+    int64_t status = claim(vcpu, self);
+    if (unlikely(status != OK))
+        return status;
     /* Read once; the VMM may write it again at any time. */
     uint32_t dirty = __atomic_load_n(&vcpu->page->dirty, __ATOMIC_RELAXED);
     if (dirty) {
         vcpu->page->dirty = 0;
-        int64_t status = dirty & ~VCPU_GROUP_ALL ? ERR_ARG : vcpu_load_groups(vcpu, dirty);
+        status = dirty & ~VCPU_GROUP_ALL ? ERR_ARG : vcpu_load_groups(vcpu, dirty);
         if (status != OK) {
             vcpu_disclaim(vcpu);
             return status;
@@ -150,18 +165,6 @@ int64_t sys_vcpu_run(struct thread *self, struct regs *r)
     obj_ref(&vcpu->obj); /* until finish() */
     self->vcpu = vcpu;
     return SYSCALL_BLOCKED; /* the kernel's exit goes to vcpu_resume() */
-}
-
-/* Not while it runs; and its lazily kept state must not be in another CPU's registers. */
-static int64_t claim(struct vcpu *vcpu, struct thread *self)
-{
-    if (!vcpu_claim(vcpu, self))
-        return ERR_STATE;
-    if (vcpu->cpu && vcpu->cpu != cpu_self()) {
-        vcpu_disclaim(vcpu);
-        return ERR_STATE;
-    }
-    return OK;
 }
 
 int64_t sys_vcpu_get(struct thread *self, struct regs *r)
@@ -231,9 +234,12 @@ static int64_t lapic_access(struct vcpu *vcpu, uint32_t op, uint64_t reg, uint64
         (void)vlapic_read(vcpu, (uint32_t)reg, value);
         return OK;
     }
-    /* An EOI of a level-triggered vector: the VMM has the I/O APICs. */
-    uint64_t written = *value;
-    *value = vlapic_write(vcpu, (uint32_t)reg, &written) == VLAPIC_EOI ? written : UINT64_MAX;
+    /* The VMM has the I/O APICs: the end of a level-triggered interrupt is an exit of its own. */
+    if (vlapic_write(vcpu, (uint32_t)reg, value) == VLAPIC_EOI) {
+        vcpu->eoi_vector = (uint8_t)*value;
+        vcpu_note(vcpu, REQ_EOI);
+    }
+    *value = 0;
     return OK;
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "virt/virt.h"
-
 #include "arch/x86_64/klog.h"
 #include "arch/x86_64/platform.h"
+#include "kernel/machine.h"
 #include "virt/vcpu.h"
 
 const struct virt_ops *virt;
@@ -19,6 +18,7 @@ void virt_init(void)
         kprintf("virt: %s\n", virt->name);
         return;
     }
+    kprintf("virt: this machine cannot run guests\n");
 }
 
 bool virt_init_cpu(struct cpu *cpu)
