@@ -259,7 +259,7 @@ static uint64_t elcr_read(void *dev, uint64_t offset, unsigned size)
 void i8259_set_level_triggered(struct i8259 *pic, unsigned irq)
 {
     struct i8259_chip *chip = &pic->chip[(irq >> 3) & 1u];
-    chip->elcr |= (uint8_t)(1u << (irq & 7u)) & chip->elcr_writable;
+    chip->elcr = (uint8_t)(chip->elcr | (1u << (irq & 7u) & chip->elcr_writable));
 }
 
 void i8259_reset(struct i8259 *pic)

@@ -8,7 +8,7 @@ static struct i8259 pic;
 static void program(unsigned icw4)
 {
     fake_start();
-    i8259_init(&pic, &machine);
+    i8259_init(&pic, &vm);
     outb(0x20, 0x11), outb(0x21, 0x30), outb(0x21, 4), outb(0x21, icw4);
     outb(0xa0, 0x11), outb(0xa1, 0x38), outb(0xa1, 2), outb(0xa1, icw4);
 }
@@ -22,7 +22,7 @@ static void raise(unsigned irq)
 TEST(silent_until_programmed)
 {
     fake_start();
-    i8259_init(&pic, &machine);
+    i8259_init(&pic, &vm);
     raise(0);
     CHECK(!fake.extint);
 }

@@ -36,7 +36,7 @@ static struct {
     uint64_t released, reclaimed, release_calls, last_gpa;
     unsigned timer_programs;
 } fake;
-static struct machine machine;
+static struct machine vm;
 static uint8_t *fake_ram;
 
 void mutex_lock(struct mutex *mutex)
@@ -166,15 +166,15 @@ static inline void fake_start(void)
         fake_ram = malloc(FAKE_RAM);
     memset(fake_ram, 0, FAKE_RAM);
     memset(&fake, 0, sizeof fake);
-    memset(&machine, 0, sizeof machine);
+    memset(&vm, 0, sizeof vm);
     fake.ns = 5 * NS_PER_S + 12345;
     fake.deadline = UINT64_MAX;
-    machine.host = &fake_ops;
-    machine.guest_base = fake_ram;
-    machine.ram_low = FAKE_RAM;
-    machine.tsc_khz = 3000000;
-    machine.irq_set = fake_irq_set;
-    machine.timers.programmed_ns = UINT64_MAX;
+    vm.host = &fake_ops;
+    vm.guest_base = fake_ram;
+    vm.ram_low = FAKE_RAM;
+    vm.tsc_khz = 3000000;
+    vm.irq_set = fake_irq_set;
+    vm.timers.programmed_ns = UINT64_MAX;
 }
 
 /* Lets time pass, timers firing when they are due. */
@@ -184,19 +184,20 @@ static inline void fake_advance(uint64_t ns)
     while (fake.deadline <= end) {
         if (fake.deadline > fake.ns)
             fake.ns = fake.deadline;
-        machine_run_timers(&machine);
+        fake.deadline = UINT64_MAX; /* one-shot */
+        machine_run_timers(&vm);
     }
     fake.ns = end;
 }
 
 static inline uint8_t inb(uint16_t port)
 {
-    return (uint8_t)machine_pio_read(&machine, port, 1);
+    return (uint8_t)machine_pio_read(&vm, port, 1);
 }
 
 static inline void outb(uint16_t port, unsigned value)
 {
-    machine_pio_write(&machine, port, 1, value);
+    machine_pio_write(&vm, port, 1, value);
 }
 
 #endif
