@@ -273,7 +273,7 @@ static void uart_write(void *dev, uint64_t offset, unsigned size, uint64_t value
         break;
     case REG_IER:
         if (dlab)
-            uart->divisor = (uint16_t)((uart->divisor & 0xffu) | value << 8);
+            uart->divisor = (uint16_t)((uart->divisor & 0xffu) | (unsigned)value << 8);
         else
             write_ier(uart, value);
         break;
