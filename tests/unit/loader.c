@@ -227,7 +227,7 @@ TEST(pvh_refused)
     header = make_elf64(0x200000);
     put(header + 40, ~0ull, 8);
     CHECK(!loader_pvh(&loader) && says("does not fit"));
-    make_elf64(0x1000);
+    make_elf64(0x7f000);
     CHECK(!loader_pvh(&loader) && says("overlaps"));
     make_elf64(0x200000);
     put(32, ~0ull - 10, 8);
