@@ -1,5 +1,9 @@
 # Mullion: see README.md for what the targets do, `make help` for a list.
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+# Progress is one line a step; V=1 shows the commands.
+ifneq ($(V),1)
+MAKEFLAGS += --silent
+endif
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -16,6 +20,7 @@ include tools/make/third-party.mk
 include tools/make/ring3.mk
 include tools/make/image.mk
 include tools/make/tests.mk
+include tools/make/source.mk
 
 .PHONY: all help clean
 all: $(B)/mullion.elf $(RING3_PROGRAMS)

@@ -45,7 +45,8 @@ enum root_mem_kind {
     ROOT_MEM_PACKAGE,  /* the boot package; becomes free when the manager is done with it */
     ROOT_MEM_MMIO,     /* device address space outside RAM */
     ROOT_MEM_FIRMWARE, /* ACPI tables, reserved memory: map read-only, never reuse */
-    ROOT_MEM_RECLAIM   /* ACPI reclaimable: read the tables, then free */
+    ROOT_MEM_RECLAIM,  /* ACPI reclaimable: read the tables, then free */
+    ROOT_MEM_SELF      /* the root task's own data and stack */
 };
 
 struct root_mem {
@@ -61,6 +62,12 @@ struct root_framebuffer {
     uint8_t bpp, red_shift, green_shift, blue_shift;
     uint32_t vga_text; /* 1: 80x25 text mode is active */
 };
+
+/* Where the kernel puts the root task's first stack, UTCB and struct root_info. */
+#define ROOT_STACK_TOP  0x00007ffff0000000ull
+#define ROOT_STACK_SIZE 0x10000ull
+#define ROOT_UTCB_VA    0x00007ffff0010000ull
+#define ROOT_INFO_VA    0x00007fffe0000000ull
 
 #define ROOT_MEM_MAX 160u
 #define ROOT_CMDLINE 1024u

@@ -16,6 +16,9 @@ enum thread_state {
     THREAD_DEAD
 };
 
+/* thread_info.fault_vector of a thread that called thread_exit(). */
+#define THREAD_EXIT_VECTOR 256u
+
 struct thread_info {
     uint64_t state; /* enum thread_state */
     uint64_t fault_vector, fault_error, fault_addr;

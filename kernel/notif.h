@@ -27,4 +27,9 @@ static inline bool notif_pending(const struct thread *thread)
     return n && __atomic_load_n((const uint64_t *)&n->bits, __ATOMIC_RELAXED) != 0;
 }
 
+/* The timeout of a thread's notif_wait. */
+void notif_timeout(struct timer *timer);
+/* Called by obj.c. */
+void notif_destroy(struct obj *obj);
+
 #endif

@@ -17,6 +17,7 @@ struct obj {
     _Atomic uint32_t refs; /* references from other objects, plus 1 while caps > 0 */
     uint32_t size;         /* bytes, for the account */
     struct pd *payer;      /* whose quota it is charged to; holds a reference */
+    struct obj *next_dead; /* waiting to be freed */
 };
 
 /* What each type defines; a table by type is in obj.c. destroy: undo every link to others (under
@@ -38,6 +39,8 @@ void obj_ref(struct obj *obj);
 void obj_unref(struct obj *obj);
 /* Called by cap.c when the last capability went. */
 void obj_destroy(struct obj *obj);
+/* Frees what has no references left; at the end of structural calls, object lock held. */
+void obj_bury(void);
 /* Live objects by type, for machine_info. */
 extern _Atomic uint64_t obj_live[OBJ_TYPES];
 

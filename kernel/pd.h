@@ -14,6 +14,7 @@ struct pd { /* OBJ_PD */
         *_Atomic table[CAP_SLOTS / CAP_PAGE_SLOTS]; /* pages of capabilities, made on demand */
     struct list threads;                            /* struct thread.in_pd */
     uint8_t *iopm;                                  /* 8 KiB + 1 port bitmap, NULL: no ports */
+    struct pd *next_dying;                          /* dead, capabilities not yet deleted */
     struct pd *parent;                              /* where the quota returns to */
     _Atomic uint64_t kmem_used;
     _Atomic uint64_t kmem_limit;
@@ -23,5 +24,14 @@ struct pd { /* OBJ_PD */
 /* The first domain; its quota is the whole pool. */
 struct pd *pd_create_root(uint64_t quota);
 struct pd *pd_create(struct pd *parent, uint64_t quota, int64_t *status);
+/* Deletes up to `budget` capabilities of dead domains; true: nothing is left. Iterative, because
+ * domains may hold the last capabilities of domains. */
+bool pd_reap(uint32_t budget);
+
+/* Opens or closes ports in the domain's bitmap. OK, ERR_QUOTA, ERR_NOMEM. */
+int64_t pd_allow_ports(struct pd *pd, uint32_t base, uint32_t count, bool allow);
+/* Called by obj.c. */
+void pd_destroy(struct obj *obj);
+void pd_free(struct obj *obj);
 
 #endif

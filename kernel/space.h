@@ -12,7 +12,7 @@ struct mapping {
     struct mapping *left, *right; /* search tree of the space, by address (treap) */
     uint64_t heap_key;            /* treap priority */
     struct space *space;
-    struct cap *cap;
+    struct cap *cap; /* NULL: a page of the kernel's */
     uint64_t address, size;
     uint64_t offset; /* inside the memory object */
     uint32_t flags;  /* MAP_* */
@@ -41,9 +41,15 @@ void space_init(struct space *space, const struct pt_format *format, uint64_t *r
 int64_t space_map(struct space *space, struct cap *mem_cap, uint64_t address, uint64_t offset,
                   uint64_t size, uint32_t flags);
 int64_t space_unmap(struct space *space, uint64_t address, uint64_t size);
+/* Maps one kernel-owned page (UTCB, vCPU page) for ring 3 to read and write; mem_unmap refuses to
+ * touch it. */
+int64_t space_map_kernel(struct space *space, uint64_t address, void *page);
+void space_unmap_kernel(struct space *space, uint64_t address);
 /* Removes all that was mapped through cap. */
 void space_unmap_cap(struct cap *cap);
-/* At the end of the space's life: everything, then the tables. */
+/* Everything that capabilities mapped, and kernel pages whose owners are gone. */
+void space_unmap_all(struct space *space);
+/* The same without a flush, for a guest space that no vCPU uses any more; then the tables and the root. */
 void space_destroy(struct space *space);
 /* Host-physical address and MAP_* flags of one page; false: nothing there. Under the object lock.
  */

@@ -32,12 +32,14 @@ struct thread { /* OBJ_THREAD */
     uint64_t utcb_va;  /* ring-3 address: FS.base */
     struct list in_pd;
 
-    spinlock_t lock; /* state, wait, wake_pending */
-    uint8_t state;   /* enum thread_state */
-    uint8_t wait;    /* enum thread_wait, while THREAD_BLOCKED */
-    bool suspend;    /* stop at the next kernel exit */
-    bool started;
-    struct sc *sc; /* what it runs on; NULL: cannot run */
+    spinlock_t lock;      /* state, wait, wake_pending */
+    uint8_t state;        /* enum thread_state */
+    uint8_t wait;         /* enum thread_wait, while THREAD_BLOCKED */
+    bool suspend;         /* stop at the next kernel exit */
+    bool yield;           /* go behind equals at the next pick */
+    uint32_t words, caps; /* of the message it sends */
+    uint64_t badge;       /* of the portal capability it called through */
+    struct sc *sc;        /* what it runs on; NULL: cannot run */
     struct sc
         *own_sc; /* bound to it by sc_bind; differs from sc while it serves a call or has lent it */
     _Atomic uint32_t cpu; /* CPU it runs or last ran on */
@@ -74,6 +76,24 @@ bool thread_wake(struct thread *thread);
  * it. */
 void thread_kick(struct thread *thread);
 
+/* Takes a blocked thread out of the queue it waits in; its call ends with `status`. */
+void thread_cancel_wait(struct thread *thread, int64_t status);
+/* The running thread did something a program must not do: stops it and tells its owner. */
+void thread_fault(struct thread *thread, uint64_t vector, uint64_t error, uint64_t address);
+/* Blocks the running thread without a condition; the caller holds the queue's lock and has queued
+ * it. */
+void thread_block(struct thread *thread, enum thread_wait wait);
+
+struct sc_object { /* OBJ_SC */
+    struct obj obj;
+    struct sc sc;
+    struct thread *owner; /* bound by sc_bind */
+};
+
+/* Object lock from a fast section. false: the thread is being killed by whoever holds it; leave the
+ * kernel. */
+bool object_lock_take(void);
+
 /* Kernel exit: chooses what runs next on this CPU and returns the registers to load. */
 struct regs *kernel_exit(void);
 
@@ -92,5 +112,12 @@ void vcpu_put(struct thread *thread, struct vcpu *vcpu);
 /* The thread is suspended, killed or its call must end: vcpu_run fails with `status` when it is
  * resumed. */
 void vcpu_abort(struct thread *thread, struct vcpu *vcpu, int64_t status);
+
+/* Its domain or last capability is gone: stops it wherever it is. Object lock held. */
+void thread_kill(struct thread *thread);
+/* Called by obj.c. */
+void thread_destroy(struct obj *obj);
+void thread_free(struct obj *obj);
+void sc_object_destroy(struct obj *obj);
 
 #endif

@@ -13,9 +13,10 @@
 struct thread;
 
 struct sc {
-    struct list ready;      /* in the run queue of cpu, if queued */
-    bool queued, exhausted; /* under the run queue's lock */
-    uint32_t cpu;           /* home */
+    struct list ready; /* in the run queue of cpu, if queued */
+    /* Under the run queue's lock. wants_cpu: its thread can run. */
+    bool queued, exhausted, wants_cpu;
+    uint32_t cpu; /* home */
     uint32_t priority;
     uint64_t budget, period; /* TSC; budget 0: no limit */
     uint64_t left;           /* of the budget in this period */
@@ -34,11 +35,13 @@ void sc_configure(struct sc *sc, uint32_t cpu, uint32_t priority, uint64_t budge
 void sched_ready(struct sc *sc);
 /* Its thread cannot run any more: out of the queue. */
 void sched_unready(struct sc *sc);
-/* Own CPU: charges the current context and picks the next; NULL: idle. yield: current goes behind
- * its equals. */
-struct sc *sched_pick(struct sc *current, bool yield);
-/* Charges `sc` for the time since it was started or last charged. */
-void sched_charge(struct sc *sc);
+/* Own CPU: charges what ran and picks what runs next; NULL: idle. yield: what ran goes behind its
+ * equals. */
+struct sc *sched_pick(bool yield);
+/* What sched_pick gave last on this CPU, unless it became unready since. */
+struct sc *sched_current(void);
+/* The context is about to be freed: it must be unready; its timer is disarmed. */
+void sc_fini(struct sc *sc);
 bool runq_init(struct cpu *cpu);
 /* Upward event, defined in kernel/thread.c: the CPU should look at its queue again (sets
  * cpu->resched, kicks). */

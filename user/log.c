@@ -11,20 +11,17 @@
 
 #define LOG_MAX 512u /* what klog_write takes at once */
 
-static char log_name[64] = "program";
+/* "NAME: ", what every line begins with. */
+static char log_lead[72] = "program: ";
+static size_t log_lead_length = 9;
 
 void log_init(const char *name)
 {
-    strncpy(log_name, name, sizeof(log_name) - 1);
-}
-
-static size_t log_prefix(char *line)
-{
-    size_t length = strlen(log_name);
-    memcpy(line, log_name, length);
-    line[length] = ':';
-    line[length + 1] = ' ';
-    return length + 2;
+    size_t length = strnlen(name, sizeof(log_lead) - 2);
+    memcpy(log_lead, name, length);
+    log_lead[length++] = ':';
+    log_lead[length++] = ' ';
+    log_lead_length = length;
 }
 
 /* The UTCB may hold a message in the making: it is put back afterwards. */
@@ -47,7 +44,8 @@ static void log_send(char *line, size_t length)
 void log_text(const char *text, size_t length)
 {
     char line[LOG_MAX];
-    size_t used = log_prefix(line);
+    size_t used = log_lead_length;
+    memcpy(line, log_lead, used);
     if (length > sizeof(line) - 1 - used)
         length = sizeof(line) - 1 - used;
     memcpy(line + used, text, length);
@@ -57,7 +55,8 @@ void log_text(const char *text, size_t length)
 static void log_format(const char *format, va_list args)
 {
     char line[LOG_MAX];
-    size_t used = log_prefix(line);
+    size_t used = log_lead_length;
+    memcpy(line, log_lead, used);
     size_t room = sizeof(line) - used;
     int length = vsnprintf(line + used, room, format, args);
     if (length < 0)

@@ -12,12 +12,10 @@
 
 #define PROGRAM_STACK_TOP  0x00007ffff0000000ull /* first thread's stack ends here */
 #define PROGRAM_STACK_SIZE 0x10000ull
-#define PROGRAM_UTCB_VA    0x00007ffff0010000ull /* first thread's UTCB; more follow at 0x1000 steps \
-                                                  */
-#define PROGRAM_ARGS_VA 0x00007fffe0000000ull /* struct program_args, then the program's own data \
-                                               */
-#define PROGRAM_HEAP_VA 0x0000600000000000ull /* malloc() arena: SLOT_HEAP mapped by crt0 */
-#define PROGRAM_MAGIC   0x4d554c4c41524753ull
+#define PROGRAM_UTCB_VA    0x00007ffff0010000ull /* first thread's; others at 0x1000 steps */
+#define PROGRAM_ARGS_VA    0x00007fffe0000000ull /* struct program_args, one page later data */
+#define PROGRAM_HEAP_VA    0x0000600000000000ull /* malloc() arena: SLOT_HEAP mapped by crt0 */
+#define PROGRAM_MAGIC      0x4d554c4c41524753ull
 
 /* What the spawner tells the program. `data` (data_size bytes, for example a struct vmm_config)
  * follows at PROGRAM_ARGS_VA + 4096. */
@@ -74,8 +72,7 @@ uint64_t time_ns(void);                /* monotonic since boot, from TSC and kin
 uint64_t time_ns_to_tsc(uint64_t ns);  /* duration */
 uint64_t time_tsc_to_ns(uint64_t tsc); /* duration */
 
-/* --- messages: go to the kernel log (klog_write), one line a call, led by the program's name ---
- */
+/* --- messages: to the kernel log (klog_write), one line a call, led by the program's name --- */
 __attribute__((format(printf, 1, 2))) void log_line(const char *format, ...);
 /* Logs and ends the program. */
 __attribute__((format(printf, 1, 2), noreturn)) void fatal(const char *format, ...);

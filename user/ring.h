@@ -20,11 +20,11 @@ struct ring_shared {
 
 struct ring {
     struct ring_shared *shared;
-    uint32_t size;  /* power of two, bytes of data[] */
-    uint32_t index; /* own index, authoritative */
+    uint32_t size;        /* power of two, bytes of data[] */
+    uint32_t index;       /* own index, authoritative */
     uint32_t peer_errors; /* times the peer's index was impossible */
-    uint32_t notif; /* slot of the peer's notification */
-    uint64_t bits;  /* signalled there */
+    uint32_t notif;       /* slot of the peer's notification */
+    uint64_t bits;        /* signalled there */
 };
 
 /* Both sides start on zeroed shared memory. size: a power of two; notif 0: never signal. */

@@ -14,7 +14,7 @@ void klog_init_screen(const struct bootinfo *info);
  * reset. */
 void klog_init_persistent(hpa_t base, uint64_t size);
 
-/* Formats: %s %c %d %u %x %p %% with width, 0, l, ll; nothing else. A line starts with seconds
+/* Formats: %s %c %d %u %x %p %% with width, 0, #, l, ll; nothing else. A line starts with seconds
  * since boot. */
 __attribute__((format(printf, 1, 2))) void kprintf(const char *format, ...);
 void klog_write(const char *text, size_t length);

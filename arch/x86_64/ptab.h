@@ -37,6 +37,8 @@ int64_t ptab_map(struct ptab *pt, uint64_t va, hpa_t pa, uint64_t size, uint32_t
  * their first word), to be released with ptab_release after the TLB shoot-down. */
 int64_t ptab_unmap(struct ptab *pt, uint64_t va, uint64_t size, void **free_list);
 void ptab_release(struct ptab *pt, void *free_list);
+/* Clears the leaf of one mapped 4 KiB page and keeps the tables. */
+void ptab_clear(struct ptab *pt, uint64_t va);
 /* Frees all tables of [0, limit) and, if whole, the root. No TLB may hold it. */
 void ptab_destroy(struct ptab *pt, uint64_t limit);
 /* Physical address and leaf bits of va; false: not mapped. */

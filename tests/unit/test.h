@@ -15,35 +15,35 @@ struct unit_test {
 static struct unit_test *unit_first, **unit_last = &unit_first;
 static int unit_failed_now;
 
-#define TEST(id)                                                                                   \
-    static void test_##id(void);                                                                   \
-    static struct unit_test unit_##id = {#id, test_##id, NULL};                                    \
-    __attribute__((constructor)) static void register_##id(void)                                   \
-    {                                                                                              \
-        *unit_last = &unit_##id;                                                                   \
-        unit_last = &unit_##id.next;                                                               \
-    }                                                                                              \
+#define TEST(id)                                                 \
+    static void test_##id(void);                                 \
+    static struct unit_test unit_##id = {#id, test_##id, NULL};  \
+    __attribute__((constructor)) static void register_##id(void) \
+    {                                                            \
+        *unit_last = &unit_##id;                                 \
+        unit_last = &unit_##id.next;                             \
+    }                                                            \
     static void test_##id(void)
 
 /* Reports and leaves the test. */
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            printf("%s:%d: %s\n", __FILE__, __LINE__, #condition);                                 \
-            unit_failed_now = 1;                                                                   \
-            return;                                                                                \
-        }                                                                                          \
+#define CHECK(condition)                                           \
+    do {                                                           \
+        if (!(condition)) {                                        \
+            printf("%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+            unit_failed_now = 1;                                   \
+            return;                                                \
+        }                                                          \
     } while (0)
 
-#define CHECK_EQ(actual, expected)                                                                 \
-    do {                                                                                           \
-        unsigned long long a_ = (unsigned long long)(actual);                                      \
-        unsigned long long e_ = (unsigned long long)(expected);                                    \
-        if (a_ != e_) {                                                                            \
-            printf("%s:%d: %s is %#llx, expected %#llx\n", __FILE__, __LINE__, #actual, a_, e_);   \
-            unit_failed_now = 1;                                                                   \
-            return;                                                                                \
-        }                                                                                          \
+#define CHECK_EQ(actual, expected)                                                               \
+    do {                                                                                         \
+        unsigned long long a_ = (unsigned long long)(actual);                                    \
+        unsigned long long e_ = (unsigned long long)(expected);                                  \
+        if (a_ != e_) {                                                                          \
+            printf("%s:%d: %s is %#llx, expected %#llx\n", __FILE__, __LINE__, #actual, a_, e_); \
+            unit_failed_now = 1;                                                                 \
+            return;                                                                              \
+        }                                                                                        \
     } while (0)
 
 int main(void)

@@ -1,14 +1,16 @@
 # The kernel: one ELF for GRUB, the UEFI loader and PVH.
 KERNEL_DIRS := boot arch/x86_64 kernel sched virt svm vmx lib
-KERNEL_SRC  := $(filter-out boot/uefi%,$(wildcard $(KERNEL_DIRS:%=%/*.c) $(KERNEL_DIRS:%=%/*.S)))
+KERNEL_SRC  := $(wildcard $(KERNEL_DIRS:%=%/*.c) $(KERNEL_DIRS:%=%/*.S))
 KERNEL_OBJ  := $(KERNEL_SRC:%=$(B)/kernel/%.o)
 
 $(B)/kernel/%.c.o: %.c $(GEN)/stamp
 	@mkdir -p $(@D)
+	@echo "  CC      $<"
 	$(CC) $(KERNEL_CFLAGS) -DMULLION_VERSION='"$(GIT_VERSION)"' -c $< -o $@
 
 $(B)/kernel/%.S.o: %.S $(GEN)/stamp $(GEN)/arch/offsets.h
 	@mkdir -p $(@D)
+	@echo "  AS      $<"
 	$(CC) $(KERNEL_CFLAGS) -D__ASSEMBLY__ -c $< -o $@
 
 # Structure offsets for assembly, taken from the compiler.
@@ -23,6 +25,7 @@ KERNEL_LDFLAGS := -nostdlib -static -no-pie -Wl,-T,linker.ld -Wl,--build-id=none
 # Linked twice: the second link carries the symbol table that the panic screen reads. It stands last
 # in the image (linker.ld), so nothing else moves.
 $(B)/mullion.elf: $(KERNEL_OBJ) linker.ld $(wildcard tools/gen-symbols)
+	@echo "  LD      $@"
 	$(CC) $(KERNEL_LDFLAGS) -o $@.1 $(KERNEL_OBJ)
 	if [ -x tools/gen-symbols ]; then tools/gen-symbols $@.1 $(B)/kernel/symbols.S; \
 	  else : > $(B)/kernel/symbols.S; fi

@@ -11,3 +11,62 @@ $(B)/unit/%: tests/unit/%.c $(GEN)/stamp $$(UNIT_LIBS_$$*)
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) $(HOST_TP) $< $(UNIT_LIBS_$*) -o $@
 -include $(UNIT_BIN:%=%.d)
+
+FUZZ_SRC := $(wildcard tests/fuzz/*.c)
+FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
+$(B)/fuzz/%: tests/fuzz/%.c $(GEN)/stamp $$(UNIT_LIBS_$$*)
+	@mkdir -p $(@D)
+	$(CLANG) -std=gnu11 -g -O1 -I. -I$(GEN) -MMD -MP -MF $@.d -DHOST_TEST=1 -fno-strict-aliasing \
+	  -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(HOST_TP) $< $(UNIT_LIBS_$*) -o $@
+-include $(FUZZ_BIN:%=%.d)
+
+# Test guests: multiboot 1 and PVH in one ELF32 each, 64-bit code inside.
+GUEST_CFLAGS := $(COMMON) -ffreestanding -fno-pic -no-pie -mno-red-zone -mgeneral-regs-only -fno-builtin \
+                -fno-asynchronous-unwind-tables -fno-stack-protector -fcf-protection=none
+GUEST_LIB    := $(wildcard tests/guest/lib/*.c tests/guest/lib/*.S)
+GUEST_LIB_O  := $(GUEST_LIB:%=$(B)/%.o)
+GUEST_SRC    := $(wildcard tests/guest/*.c) tests/bench/exits.c
+GUEST_ELF    := $(patsubst tests/%.c,$(B)/tests/%.elf,$(GUEST_SRC))
+$(B)/tests/%.c.o: tests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS) -c $< -o $@
+$(B)/tests/guest/lib/%.S.o: tests/guest/lib/%.S
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS) -D__ASSEMBLY__ -c $< -o $@
+$(B)/tests/%.elf: $(B)/tests/%.c.o $(GUEST_LIB_O) tests/guest/lib/guest.ld
+	$(CC) -nostdlib -static -no-pie -Wl,-T,tests/guest/lib/guest.ld -Wl,--build-id=none -Wl,-z,max-page-size=0x1000 \
+	  -Wl,--no-warn-rwx-segments -o $@.64 $(filter %.o,$^)
+	objcopy -I elf64-x86-64 -O elf32-i386 $@.64 $@
+.PRECIOUS: $(B)/tests/%.c.o
+-include $(GUEST_LIB_O:.o=.d) $(GUEST_SRC:%.c=$(B)/%.c.d)
+.PHONY: guests
+guests: $(GUEST_ELF) ## build the test guests (tests/guest, tests/bench)
+
+# What boots in the guest and end-to-end tests.
+CHECK_IMAGES := $(B)/mullion.elf $(B)/mullion.efi $(PACKAGE_PROGRAMS)
+export B CACHE
+
+.PHONY: package-programs check check-unit check-fuzz check-guest check-e2e fuzz bench
+package-programs: $(PACKAGE_PROGRAMS)
+
+check: ## all checks: source, unit, fuzz corpora, guests, end to end (under 30 minutes)
+	@tests/check source unit fuzz guest e2e
+
+check-unit: $(UNIT_BIN) ## unit tests, under ASan and UBSan
+	@tests/check --built unit
+
+check-fuzz: $(FUZZ_BIN) ## fuzz targets over their corpora
+	@tests/check --built fuzz
+
+check-guest: $(GUEST_ELF) $(CHECK_IMAGES) ## test guests, bare and under Mullion, compared
+	@tests/check --built guest
+
+check-e2e: $(GUEST_ELF) $(CHECK_IMAGES) $(B)/demo/stamp ## end-to-end tests in QEMU
+	@tests/check --built e2e
+
+TIME ?= 60
+fuzz: $(FUZZ_BIN) ## fuzz each target for TIME=60 seconds, keep new inputs in build/fuzz
+	@tests/fuzz/run --time $(TIME) $(FUZZ_SRC:tests/fuzz/%.c=%)
+
+bench: $(GUEST_ELF) $(CHECK_IMAGES) ## what exits, Linux, memory cost: bare, Mullion, KVM (BENCH=--fresh)
+	@tests/bench/run $(BENCH)

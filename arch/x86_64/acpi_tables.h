@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inside the ACPI reader: a table is bytes of a known length, and every access is checked. */
+#ifndef ARCH_ACPI_TABLES_H
+#define ARCH_ACPI_TABLES_H
+
+#include "arch/x86_64/acpi.h"
+
+#define ACPI_HEADER    36u       /* bytes of the common table header */
+#define ACPI_TABLE_MAX (1 * MIB) /* longer is taken for damage */
+
+struct acpi_table {
+    const uint8_t *bytes;
+    uint32_t length; /* >= ACPI_HEADER, checksum verified */
+};
+
+static inline bool acpi_has(const struct acpi_table *t, uint32_t offset, uint32_t size)
+{
+    return offset <= t->length && size <= t->length - offset;
+}
+/* Little-endian number of 1 to 8 bytes; 0 where the table ends before. */
+static inline uint64_t acpi_read(const struct acpi_table *t, uint32_t offset, uint32_t size)
+{
+    uint64_t v = 0;
+    if (!acpi_has(t, offset, size))
+        return 0;
+    for (uint32_t i = size; i > 0; i--)
+        v = v << 8 | t->bytes[offset + i - 1];
+    return v;
+}
+static inline struct acpi_gas acpi_read_gas(const struct acpi_table *t, uint32_t offset)
+{
+    return (struct acpi_gas){.space = (uint8_t)acpi_read(t, offset, 1),
+                             .width = (uint8_t)acpi_read(t, offset + 1, 1),
+                             .address = acpi_read(t, offset + 4, 8)};
+}
+
+/* Maps the table at pa and verifies it; signature NULL: any. false: absent or damaged (logged). */
+bool acpi_open(uint64_t pa, const char *signature, struct acpi_table *t);
+
+void acpi_madt(const struct acpi_table *t);
+void acpi_srat(const struct acpi_table *t); /* after the MADT */
+void acpi_fadt(const struct acpi_table *t);
+void acpi_hpet(const struct acpi_table *t);
+void acpi_mcfg(const struct acpi_table *t);
+/* Looks for \_S5 in a DSDT or SSDT. */
+void acpi_find_s5(const struct acpi_table *t);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "arch/x86_64/ioapic.h"
+
+#include "arch/x86_64/acpi.h"
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/klog.h"
+#include "arch/x86_64/kmem.h"
+#include "arch/x86_64/spinlock.h"
+
+/* 82093AA I/O APIC. */
+#define IOREGSEL    0x00u
+#define IOWIN       0x10u
+#define IOAPICVER   0x01u
+#define IOREDTBL(n) (0x10u + 2 * (n))
+
+#define REDIR_ACTIVE_LOW 0x2000u
+#define REDIR_LEVEL      0x8000u
+#define REDIR_MASKED     0x10000u
+
+/* 8259A. */
+#define PIC_MASTER      0x20u
+#define PIC_SLAVE       0xa0u
+#define PIC_ICW1        0x11u /* cascade, ICW4 follows */
+#define PIC_VECTOR_BASE 0x20u
+#define PIC_8086        0x01u
+
+struct ioapic {
+    volatile uint32_t *regs; /* NULL: could not be mapped */
+    uint32_t gsi_base, pins;
+};
+
+static struct ioapic *ioapics;
+static uint32_t ioapic_count;
+static spinlock_t ioapic_lock; /* index and data register are used as a pair */
+
+static uint32_t reg_read(const struct ioapic *io, uint32_t reg)
+{
+    io->regs[IOREGSEL / 4] = reg;
+    return io->regs[IOWIN / 4];
+}
+
+static void reg_write(const struct ioapic *io, uint32_t reg, uint32_t value)
+{
+    io->regs[IOREGSEL / 4] = reg;
+    io->regs[IOWIN / 4] = value;
+}
+
+/* Vectors that no device uses, then everything masked: a spurious IRQ 7 or 15 stays harmless. */
+static void pic_off(void)
+{
+    outb(PIC_MASTER, PIC_ICW1);
+    outb(PIC_SLAVE, PIC_ICW1);
+    outb(PIC_MASTER + 1, PIC_VECTOR_BASE);
+    outb(PIC_SLAVE + 1, PIC_VECTOR_BASE + 8);
+    outb(PIC_MASTER + 1, 1u << 2);
+    outb(PIC_SLAVE + 1, 2);
+    outb(PIC_MASTER + 1, PIC_8086);
+    outb(PIC_SLAVE + 1, PIC_8086);
+    outb(PIC_MASTER + 1, 0xff);
+    outb(PIC_SLAVE + 1, 0xff);
+}
+
+static uint32_t order_of(uint64_t bytes)
+{
+    uint32_t order = 0;
+    while ((PAGE_SIZE << order) < bytes)
+        order++;
+    return order;
+}
+
+static void init_one(struct ioapic *io, const struct acpi_ioapic *from)
+{
+    io->gsi_base = from->gsi_base;
+    io->regs = kmap_mmio(hpa(from->address), IOWIN + 4);
+    if (!io->regs) {
+        kprintf("ioapic: no memory to map the one at %lx\n", from->address);
+        return;
+    }
+    uint32_t version = reg_read(io, IOAPICVER);
+    if (version == UINT32_MAX) {
+        kprintf("ioapic: nothing answers at %lx\n", from->address);
+        return;
+    }
+    io->pins = (version >> 16 & 0xff) + 1;
+    for (uint32_t pin = 0; pin < io->pins; pin++)
+        reg_write(io, IOREDTBL(pin), REDIR_MASKED);
+    kprintf("ioapic: GSI %u to %u at %lx\n", io->gsi_base, io->gsi_base + io->pins - 1,
+            from->address);
+}
+
+void ioapic_init(void)
+{
+    pic_off();
+    if (!acpi.ioapic_count)
+        return;
+    ioapics = kmem_pages(order_of(acpi.ioapic_count * sizeof(struct ioapic)));
+    if (!ioapics)
+        panic("no memory for %u I/O APICs", acpi.ioapic_count);
+    ioapic_count = acpi.ioapic_count;
+    for (uint32_t i = 0; i < ioapic_count; i++)
+        init_one(&ioapics[i], &acpi.ioapic[i]);
+}
+
+static const struct ioapic *find(uint32_t gsi, uint32_t *pin)
+{
+    for (uint32_t i = 0; i < ioapic_count; i++) {
+        const struct ioapic *io = &ioapics[i];
+        if (gsi >= io->gsi_base && gsi - io->gsi_base < io->pins) {
+            *pin = gsi - io->gsi_base;
+            return io;
+        }
+    }
+    return NULL;
+}
+
+bool ioapic_route(uint32_t gsi, uint32_t flags, uint32_t cpu, uint8_t vector)
+{
+    uint32_t pin;
+    const struct ioapic *io = find(gsi, &pin);
+    if (!io)
+        return false;
+    uint32_t low = REDIR_MASKED | vector;
+    low |= flags & IRQ_LEVEL ? REDIR_LEVEL : 0;
+    low |= flags & IRQ_ACTIVE_LOW ? REDIR_ACTIVE_LOW : 0;
+    /* An entry names 8 bits of the id, like a message (apic_msi). */
+    uint32_t id = cpus[cpu]->apic_id < 0xff ? cpus[cpu]->apic_id : cpus[0]->apic_id;
+    spin_lock(&ioapic_lock);
+    reg_write(io, IOREDTBL(pin), REDIR_MASKED);
+    reg_write(io, IOREDTBL(pin) + 1, id << 24);
+    reg_write(io, IOREDTBL(pin), low);
+    spin_unlock(&ioapic_lock);
+    return true;
+}
+
+static void set_mask(uint32_t gsi, bool masked)
+{
+    uint32_t pin;
+    const struct ioapic *io = find(gsi, &pin);
+    if (!io)
+        return;
+    spin_lock(&ioapic_lock);
+    uint32_t low = reg_read(io, IOREDTBL(pin)) & ~REDIR_MASKED;
+    reg_write(io, IOREDTBL(pin), low | (masked ? REDIR_MASKED : 0));
+    spin_unlock(&ioapic_lock);
+}
+
+void ioapic_mask(uint32_t gsi)
+{
+    set_mask(gsi, true);
+}
+
+void ioapic_unmask(uint32_t gsi)
+{
+    set_mask(gsi, false);
+}
+
+uint32_t ioapic_isa(uint32_t irq, uint32_t *flags)
+{
+    for (uint32_t i = 0; i < acpi.override_count; i++) {
+        if (acpi.override[i].irq == irq) {
+            *flags = acpi.override[i].flags;
+            return acpi.override[i].gsi;
+        }
+    }
+    *flags = 0; /* ISA: edge, active high */
+    return irq;
+}

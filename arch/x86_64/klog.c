@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "arch/x86_64/klog.h"
+
+#include "arch/x86_64/console.h"
+#include "arch/x86_64/klog_panic.h"
+#include "arch/x86_64/klog_ring.h"
+#include "arch/x86_64/kmem.h"
+#include "arch/x86_64/panic_record.h"
+#include "arch/x86_64/platform.h"
+#include "arch/x86_64/spinlock.h"
+#include "lib/format.h"
+#include "lib/string.h"
+
+#define EARLY_SIZE     16384u
+#define KEEP_BEFORE    4096u /* log before a panic that goes into its record */
+#define RECORD_PART    4u    /* one part in four of the persistent memory is the panic record */
+#define PERSISTENT_MIN (4 * PAGE_SIZE)
+#define LAST_RUN       "last run: "
+
+static char early[EARLY_SIZE];
+static struct klog_ring ring = {early, EARLY_SIZE, 0};
+static spinlock_t klog_lock; /* ring, outputs, line_start */
+static bool line_start = true, quiet, panicking;
+static uint64_t boot_tsc;
+static struct panic_record *record; /* NULL: no persistent memory */
+static uint64_t record_size;
+static uint64_t own_start; /* position behind the report of the last run's record */
+
+static void lock(void)
+{
+    if (!panicking)
+        spin_lock(&klog_lock);
+}
+
+static void unlock(void)
+{
+    if (!panicking)
+        spin_unlock(&klog_lock);
+}
+
+static void emit(const char *text, size_t length)
+{
+    klog_ring_write(&ring, text, length);
+    if (quiet)
+        return;
+    early_uart_write(text, length);
+    early_screen_write(text, length);
+}
+
+static void emit_time(void)
+{
+    char text[32];
+    uint64_t us = tsc_to_us(rdtsc() - boot_tsc);
+    emit(text, format_text(text, sizeof(text), "[%5lu.%06lu] ", us / 1000000, us % 1000000));
+}
+
+/* Under the lock; cuts into lines, each led by the time. */
+static void write_lines(const char *text, size_t length)
+{
+    while (length) {
+        size_t n = 0;
+        while (n < length && text[n] != '\n')
+            n++;
+        n += n < length;
+        if (line_start)
+            emit_time();
+        emit(text, n);
+        line_start = text[n - 1] == '\n';
+        text += n;
+        length -= n;
+    }
+}
+
+void klog_write(const char *text, size_t length)
+{
+    lock();
+    write_lines(text, length);
+    unlock();
+}
+
+size_t klog_read(uint64_t *position, char *buffer, size_t size)
+{
+    lock();
+    size_t n = klog_ring_read(&ring, position, buffer, size);
+    unlock();
+    return n;
+}
+
+uint64_t klog_head(void)
+{
+    return __atomic_load_n(&ring.head, __ATOMIC_RELAXED);
+}
+
+void klog_set_quiet(bool value)
+{
+    lock();
+    if (quiet && !value)
+        early_screen_clear();
+    quiet = value;
+    unlock();
+}
+
+void klog_init_serial(void)
+{
+    boot_tsc = rdtsc();
+    early_uart_init();
+}
+
+/* Shows on the screen what was logged before it was there. */
+void klog_init_screen(const struct bootinfo *info)
+{
+    char part[128];
+    uint64_t position = 0;
+    size_t n;
+
+    lock();
+    early_screen_init(info);
+    while ((n = klog_ring_read(&ring, &position, part, sizeof(part))) > 0)
+        early_screen_write(part, n);
+    unlock();
+}
+
+static void report_last_run(void)
+{
+    const char *text = record->text;
+    uint32_t left = record->length;
+
+    kprintf("the last run ended in a panic; its record follows\n");
+    while (left) {
+        uint32_t n = 0;
+        while (n < left && text[n] != '\n')
+            n++;
+        lock();
+        write_lines(LAST_RUN, sizeof(LAST_RUN) - 1);
+        write_lines(text, n);
+        write_lines("\n", 1);
+        unlock();
+        n += n < left;
+        text += n;
+        left -= n;
+    }
+}
+
+static bool map_persistent(hpa_t base, uint64_t size)
+{
+    if (!base.v || size < PERSISTENT_MIN)
+        return false;
+    for (uint64_t done = 0; done < size; done += PAGE_SIZE)
+        if (!kmap_foreign(hpa(base.v + done)))
+            return false;
+    return true;
+}
+
+/* First part: the record. The rest: the ring from now on. */
+void klog_init_persistent(hpa_t base, uint64_t size)
+{
+    if (!map_persistent(base, size)) {
+        kprintf("log: no memory that survives a reset, panics are not kept\n");
+        return;
+    }
+    record = hpa_to_kva(base);
+    record_size = size / RECORD_PART;
+    if (panic_record_valid(record, record_size))
+        report_last_run();
+    record->magic = 0;
+    own_start = ring.head;
+
+    struct klog_ring bigger = {(char *)record + record_size, size - record_size, 0};
+    char part[128];
+    size_t n;
+    lock();
+    uint64_t position = klog_ring_oldest(&ring);
+    bigger.head = position;
+    while ((n = klog_ring_read(&ring, &position, part, sizeof(part))) > 0)
+        klog_ring_write(&bigger, part, n);
+    ring = bigger;
+    unlock();
+}
+
+uint64_t klog_enter_panic(void)
+{
+    panicking = true;
+    klog_set_quiet(false);
+    if (!line_start)
+        write_lines("\n", 1);
+    return ring.head;
+}
+
+void klog_keep(uint64_t start)
+{
+    if (!record)
+        return;
+    uint64_t position = MAX(start > KEEP_BEFORE ? start - KEEP_BEFORE : 0, own_start);
+    uint64_t space = record_size - sizeof(*record);
+    size_t n = klog_ring_read(&ring, &position, record->text, space);
+    panic_record_seal(record, record_size, (uint32_t)n);
+    /* The reset may not write caches back. */
+    __asm__ volatile("wbinvd" ::: "memory");
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "arch/x86_64/kpaging.h"
+
+#include "abi/status.h"
+#include "abi/thread.h"
+#include "arch/x86_64/bootmap.h"
+#include "arch/x86_64/insn.h"
+#include "arch/x86_64/klog.h"
+#include "arch/x86_64/spinlock.h"
+#include "boot/bootinfo.h"
+#include "lib/string.h"
+
+#define PTE_P     0x001ull
+#define PTE_W     0x002ull
+#define PTE_U     0x004ull
+#define PTE_PWT   0x008ull
+#define PTE_PCD   0x010ull
+#define PTE_A     0x020ull
+#define PTE_D     0x040ull
+#define PTE_PS    0x080ull
+#define PTE_G     0x100ull
+#define PTE_NX    (1ull << 63)
+#define PTE_ADDR  0x000ffffffffff000ull
+#define CHUNK     (2 * MIB)
+#define PML4_SIZE (512 * GIB)
+
+#define BOOT_WINDOW     0xffffd00000000000ull
+#define PERSISTENT_SIZE 0x10000ull
+#define KSTACK_PAGES    2u /* of the four that the alignment reserves; the others are guards */
+
+static const struct pt_format kernel_pt_format = {
+    .table = PTE_P | PTE_W,
+    .leaf = PTE_P | PTE_A | PTE_D | PTE_G,
+    .large = PTE_PS,
+    .present = PTE_P,
+    .write = PTE_W,
+    .noexec = PTE_NX,
+    .uncached = PTE_PCD | PTE_PWT,
+    .wc = PTE_PWT,
+    .wc_large = PTE_PWT,
+    .max_level = 2,
+};
+
+/* Boot mappings go away again, so they must not be global. */
+static struct pt_format boot_pt_format;
+
+struct pt_format const user_pt_format = {
+    .table = PTE_P | PTE_W | PTE_U,
+    .leaf = PTE_P | PTE_U | PTE_A | PTE_D,
+    .large = PTE_PS,
+    .present = PTE_P,
+    .write = PTE_W,
+    .noexec = PTE_NX,
+    .uncached = PTE_PCD | PTE_PWT,
+    .wc = PTE_PWT,
+    .wc_large = PTE_PWT,
+    .max_level = 2,
+};
+
+struct kmem_range kmem_range[KMEM_RANGES];
+uint32_t kmem_range_count;
+
+extern char __text_start[], __text_end[], __rodata_start[], __rodata_end[], __data_start[],
+    __bss_end[], __symbols_start[], __symbols_end[], __kernel_start[];
+void kmem_add_mapped(void *chunk);
+
+static struct ptab kernel_ptab = {.format = &kernel_pt_format};
+static spinlock_t kernel_ptab_lock;
+static uint64_t mmio_next = MMIO_WINDOW, boot_next = BOOT_WINDOW;
+static hpa_t persistent;
+
+/* For the one chunk that must be reachable before there is an allocator. */
+static uint64_t first_pdpt[512] __attribute__((aligned(4096)));
+static uint64_t first_pd[512] __attribute__((aligned(4096)));
+
+static uint64_t image_pa(const struct bootinfo *info, const void *va)
+{
+    return (uint64_t)va - (uint64_t)__kernel_start + info->kernel_base;
+}
+
+/* The boot tables still run: hang the first chunk into their window slot. */
+static void map_first_chunk(const struct bootinfo *info, uint64_t base)
+{
+    uint64_t *pml4 = (uint64_t *)(read_cr3() & PTE_ADDR); /* identity-mapped */
+    uint64_t va = PHYS_WINDOW + base;
+    first_pd[(va >> 21) & 511] = base | PTE_P | PTE_W | PTE_PS;
+    first_pdpt[(va >> 30) & 511] = image_pa(info, first_pd) | PTE_P | PTE_W;
+    pml4[(va >> 39) & 511] = image_pa(info, first_pdpt) | PTE_P | PTE_W;
+    kmem_add_mapped((void *)va);
+}
+
+static bool ranges_overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
+{
+    return a < b + b_size && b < a + a_size;
+}
+
+/* The highest 2 MiB aligned place for `size` bytes of RAM that the boot tables or loaders do not
+ * use. Below 4 GiB, so that the choice does not depend on how much RAM there is above. */
+static uint64_t choose_pool(const struct bootinfo *info, uint64_t size)
+{
+    uint64_t best = 0;
+    for (uint32_t i = 0; i < info->mem_count; i++) {
+        const struct bootinfo_mem *m = &info->mem[i];
+        uint64_t end = align_down(MIN(m->base + m->size, 4 * GIB), CHUNK);
+        if (m->type != BOOTINFO_MEM_RAM || end < size || end - size < MAX(m->base, 16 * MIB))
+            continue;
+        if (!ranges_overlap(end - size, size, info->package_base, info->package_size))
+            best = MAX(best, end - size);
+    }
+    return best;
+}
+
+static void must(int64_t status, const char *what)
+{
+    if (status != OK)
+        panic("not enough memory for the kernel's tables: %s", what);
+}
+
+static void map_image(const struct bootinfo *info, const char *start, const char *end,
+                      uint32_t flags)
+{
+    uint64_t size = align_up((uint64_t)(end - start), PAGE_SIZE);
+    must(ptab_map(&kernel_ptab, (uint64_t)start, hpa(image_pa(info, start)), size, flags), "image");
+}
+
+/* Every PML4 slot of the upper half that will ever be used exists from the start: address spaces
+ * copy them. */
+static void make_slots(uint64_t va, uint64_t size)
+{
+    for (uint64_t slot = va >> 39; slot <= (va + size - 1) >> 39; slot++) {
+        uint64_t *entry = &kernel_ptab.root[slot & 511];
+        if (*entry)
+            continue;
+        void *table = kmem_pages(0);
+        must(table ? OK : ERR_NOMEM, "window");
+        *entry = kva_to_hpa(table).v | kernel_pt_format.table;
+    }
+}
+
+static uint64_t ram_end(const struct bootinfo *info)
+{
+    uint64_t end = 0;
+    for (uint32_t i = 0; i < info->mem_count; i++)
+        if (info->mem[i].type == BOOTINFO_MEM_RAM || info->mem[i].type == BOOTINFO_MEM_ACPI_RECLAIM)
+            end = MAX(end, info->mem[i].base + info->mem[i].size);
+    return end;
+}
+
+void kpaging_init(const struct bootinfo *info, uint64_t pool)
+{
+    uint64_t base = choose_pool(info, align_up(pool, CHUNK) + CHUNK);
+    if (!base)
+        panic("no %llu MiB of contiguous RAM between 16 MiB and 4 GiB for the kernel",
+              (pool + CHUNK) / MIB);
+    map_first_chunk(info, base + CHUNK);
+    kernel_ptab.root = kmem_pages(0);
+    make_slots(PHYS_WINDOW, MAX(ram_end(info), 4 * GIB));
+    make_slots(MMIO_WINDOW, PML4_SIZE);
+    make_slots(BOOT_WINDOW, PML4_SIZE);
+    map_image(info, __text_start, __text_end, MAP_READ | MAP_EXEC);
+    map_image(info, __rodata_start, __rodata_end, MAP_READ);
+    map_image(info, __data_start, __bss_end, MAP_READ | MAP_WRITE);
+    map_image(info, __symbols_start, __symbols_end, MAP_READ);
+    must(ptab_map(&kernel_ptab, PHYS_WINDOW + base + CHUNK, hpa(base + CHUNK), CHUNK,
+                  MAP_READ | MAP_WRITE),
+         "first chunk");
+    boot_pt_format = kernel_pt_format;
+    boot_pt_format.leaf &= ~PTE_G;
+    kpaging_load_kernel();
+    /* The chunk below the pool: its last 64 KiB are the log's, the rest goes to ring 3 with other
+     * RAM. */
+    persistent = hpa(base + CHUNK - PERSISTENT_SIZE);
+    kmem_range[0] = (struct kmem_range){persistent.v, PERSISTENT_SIZE};
+    kmem_range[1] = (struct kmem_range){base + CHUNK, align_up(pool, CHUNK)};
+    kmem_range_count = 2;
+    if (pool > CHUNK && !kmem_add(hpa(base + 2 * CHUNK), align_up(pool, CHUNK) - CHUNK))
+        panic("not enough memory for the kernel's pool");
+}
+
+hpa_t kpaging_persistent(uint64_t *size)
+{
+    *size = PERSISTENT_SIZE;
+    return persistent;
+}
+
+bool kmem_add(hpa_t base, uint64_t size)
+{
+    spin_lock(&kernel_ptab_lock);
+    int64_t status = ptab_map(&kernel_ptab, PHYS_WINDOW + base.v, base, size, MAP_READ | MAP_WRITE);
+    spin_unlock(&kernel_ptab_lock);
+    if (status != OK)
+        return false;
+    for (uint64_t done = 0; done < size; done += CHUNK)
+        kmem_add_mapped(hpa_to_kva(hpa(base.v + done)));
+    return true;
+}
+
+volatile void *kmap_mmio(hpa_t pa, uint64_t size)
+{
+    uint64_t first = align_down(pa.v, PAGE_SIZE);
+    uint64_t bytes = align_up(pa.v + size, PAGE_SIZE) - first;
+    spin_lock(&kernel_ptab_lock);
+    uint64_t va = mmio_next;
+    int64_t status =
+        ptab_map(&kernel_ptab, va, hpa(first), bytes, MAP_READ | MAP_WRITE | MAP_UNCACHED);
+    if (status == OK)
+        mmio_next += bytes;
+    spin_unlock(&kernel_ptab_lock);
+    return status == OK ? (volatile void *)(va + (pa.v - first)) : NULL;
+}
+
+bool kmap_foreign(hpa_t pa)
+{
+    spin_lock(&kernel_ptab_lock);
+    hpa_t there;
+    uint64_t leaf, leaf_size;
+    int64_t status = ERR_EXISTS;
+    if (!ptab_lookup(&kernel_ptab, PHYS_WINDOW + pa.v, &there, &leaf, &leaf_size))
+        status = ptab_map(&kernel_ptab, PHYS_WINDOW + pa.v, hpa(align_down(pa.v, PAGE_SIZE)),
+                          PAGE_SIZE, MAP_READ | MAP_WRITE);
+    spin_unlock(&kernel_ptab_lock);
+    return status == OK;
+}
+
+void kunmap_foreign(hpa_t pa)
+{
+    /* Other CPUs may keep a stale translation: harmless, because an address of the window only ever
+     * means the one physical page, and nobody uses it until the page is mapped again. */
+    spin_lock(&kernel_ptab_lock);
+    ptab_clear(&kernel_ptab, PHYS_WINDOW + pa.v);
+    spin_unlock(&kernel_ptab_lock);
+    invlpg(PHYS_WINDOW + pa.v);
+}
+
+uint64_t kstack_create(void *cpu)
+{
+    spin_lock(&kernel_ptab_lock);
+    uint64_t top = align_up(mmio_next, KSTACK_SIZE) + KSTACK_SIZE;
+    mmio_next = top;
+    spin_unlock(&kernel_ptab_lock);
+    for (uint32_t i = 1; i <= KSTACK_PAGES; i++) {
+        void *page = kmem_pages(0);
+        if (!page)
+            return 0;
+        spin_lock(&kernel_ptab_lock);
+        int64_t status = ptab_map(&kernel_ptab, top - i * PAGE_SIZE, kva_to_hpa(page), PAGE_SIZE,
+                                  MAP_READ | MAP_WRITE);
+        spin_unlock(&kernel_ptab_lock);
+        if (status != OK)
+            return 0;
+    }
+    *(void **)(top - 8) = cpu;
+    return top - 16;
+}
+
+static void *boot_map_flags(hpa_t pa, uint64_t size, uint32_t flags)
+{
+    uint64_t first = align_down(pa.v, PAGE_SIZE);
+    uint64_t bytes = align_up(pa.v + size, PAGE_SIZE) - first;
+    uint64_t va = boot_next;
+    kernel_ptab.format = &boot_pt_format;
+    int64_t status = ptab_map(&kernel_ptab, va, hpa(first), bytes, flags);
+    kernel_ptab.format = &kernel_pt_format;
+    if (status != OK)
+        return NULL;
+    boot_next += bytes;
+    return (void *)(va + (pa.v - first));
+}
+
+void *boot_map(hpa_t pa, uint64_t size)
+{
+    return boot_map_flags(pa, size, MAP_READ);
+}
+
+void *boot_map_write(hpa_t pa, uint64_t size)
+{
+    return boot_map_flags(pa, size, MAP_READ | MAP_WRITE);
+}
+
+void kpaging_end_boot(void)
+{
+    void *free_list = NULL;
+    if (boot_next > BOOT_WINDOW)
+        ptab_unmap(&kernel_ptab, BOOT_WINDOW, boot_next - BOOT_WINDOW, &free_list);
+    /* The one table below the PML4 may be among them: then its slot is empty, and nothing uses it
+     * again. Other CPUs have never touched the window, and only the kernel's own root has been in
+     * use. */
+    kpaging_load_kernel();
+    ptab_release(&kernel_ptab, free_list);
+}
+
+uint64_t *kpaging_new_root(void)
+{
+    uint64_t *root = kmem_pages(0);
+    if (root)
+        memcpy(root + 256, kernel_ptab.root + 256, 256 * sizeof(uint64_t));
+    return root;
+}
+
+uint64_t kpaging_kernel_cr3(void)
+{
+    return kva_to_hpa(kernel_ptab.root).v;
+}
+
+void kpaging_load_kernel(void)
+{
+    write_cr3(kpaging_kernel_cr3());
+}

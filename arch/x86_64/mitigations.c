@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Speculation: what this CPU needs, from CPUID, IA32_ARCH_CAPABILITIES and AMD's leaves 80000008h
+ * and 80000021h. The kernel maps nothing but its own memory, so what is guarded here are guests and
+ * domains against each other, and the registers that the kernel keeps for them. */
+#include "arch/x86_64/mitigations.h"
+
+#include "arch/x86_64/cpublock.h"
+#include "arch/x86_64/insn.h"
+#include "arch/x86_64/klog.h"
+#include "arch/x86_64/msr.h"
+#include "lib/string.h"
+
+/* IA32_ARCH_CAPABILITIES. */
+#define CAP_RDCL_NO    (1ull << 0)
+#define CAP_IBRS_ALL   (1ull << 1)
+#define CAP_SKIP_L1DFL (1ull << 3)
+#define CAP_MDS_NO     (1ull << 5)
+#define CAP_TAA_NO     (1ull << 8)
+#define CAP_FB_CLEAR   (1ull << 17)
+#define CAP_PBRSB_NO   (1ull << 24)
+#define CAP_RFDS_CLEAR (1ull << 28)
+
+/* CPUID 7 EDX, 7 EBX. */
+#define C7_MD_CLEAR  (1u << 10)
+#define C7_L1D_FLUSH (1u << 28)
+#define C7_ARCH_CAP  (1u << 29)
+#define C7_RTM       (1u << 11)
+
+/* CPUID 80000008h EBX, 80000021h EAX. */
+#define C8_STIBP_ALWAYS   (1u << 17)
+#define C21_LFENCE_SERIAL (1u << 2)
+#define C21_AUTO_IBRS     (1u << 8)
+#define C21_SRSO_NO       (1u << 29)
+
+#define FAMILY_ZEN   0x17u /* Zen, Zen+, Zen 2 */
+#define FAMILY_HYGON 0x18u
+#define FAMILY_ZEN3  0x19u /* Zen 3, Zen 4 */
+
+struct mitigations mitigations;
+uint64_t host_spec_ctrl;
+
+/* One word each, so that a hot call costs one load and one branch. */
+static bool switch_work, vmexit_work, exit_work, lfence_serial_msr, decided;
+
+static uint64_t arch_capabilities(struct cpuid_regs seven)
+{
+    return seven.edx & C7_ARCH_CAP ? rdmsr(IA32_ARCH_CAPABILITIES) : 0;
+}
+
+static bool has_smt(void)
+{
+    if (cpuid(0, 0).eax < 0xb)
+        return (cpuid(1, 0).edx >> 28 & 1) && (cpuid(1, 0).ebx >> 16 & 0xff) > 1;
+    return (cpuid(0xb, 0).ebx & 0xffff) > 1;
+}
+
+/* QEMU's TCG executes in order: nothing is speculated, whatever model it shows. */
+static bool is_emulated(void)
+{
+    struct cpuid_regs r = features.hypervisor ? cpuid(0x40000000, 0) : (struct cpuid_regs){0};
+    uint32_t name[3] = {r.ebx, r.ecx, r.edx};
+    return !memcmp(name, "TCGTCGTCGTCG", 12);
+}
+
+static void decide_intel(void)
+{
+    struct cpuid_regs max = cpuid(0, 0);
+    struct cpuid_regs seven = max.eax >= 7 ? cpuid(7, 0) : (struct cpuid_regs){0};
+    uint64_t cap = arch_capabilities(seven);
+    bool enhanced = (cap & CAP_IBRS_ALL) != 0;
+    bool taa = (seven.ebx & C7_RTM) && !(cap & CAP_TAA_NO);
+
+    mitigations.ibrs = features.ibrs;
+    mitigations.stibp = features.stibp && has_smt() && !enhanced;
+    mitigations.rsb_fill = !enhanced || !(cap & CAP_PBRSB_NO);
+    mitigations.verw = (seven.edx & C7_MD_CLEAR) &&
+                       (!(cap & CAP_MDS_NO) || taa || (cap & (CAP_FB_CLEAR | CAP_RFDS_CLEAR)));
+    mitigations.l1d_flush = (seven.edx & C7_L1D_FLUSH) && !(cap & (CAP_RDCL_NO | CAP_SKIP_L1DFL));
+}
+
+static void decide_amd(void)
+{
+    uint32_t max = cpuid(0x80000000, 0).eax;
+    uint32_t c8 = max >= 0x80000008 ? cpuid(0x80000008, 0).ebx : 0;
+    uint32_t c21 = max >= 0x80000021 ? cpuid(0x80000021, 0).eax : 0;
+    bool retbleed = features.family == FAMILY_ZEN || features.family == FAMILY_HYGON;
+    bool srso = features.family == FAMILY_ZEN3 && !(c21 & C21_SRSO_NO);
+
+    mitigations.auto_ibrs = (c21 & C21_AUTO_IBRS) != 0;
+    mitigations.ibrs = features.ibrs && !mitigations.auto_ibrs;
+    mitigations.stibp = features.stibp && (has_smt() || (c8 & C8_STIBP_ALWAYS));
+    mitigations.rsb_fill = !mitigations.auto_ibrs;
+    mitigations.untrain_ret = features.ibpb && (retbleed || srso);
+    /* LFENCE waits for all before it only when told so, on families with the MSR (AMD, "Software
+     * Techniques for Managing Speculation"). Under a hypervisor that is the hypervisor's business.
+     */
+    lfence_serial_msr = features.family >= 0x10 && features.family != 0x11 &&
+                        features.family <= FAMILY_ZEN3 && !(c21 & C21_LFENCE_SERIAL) &&
+                        !features.hypervisor;
+}
+
+static void list(bool on, const char *text)
+{
+    if (on)
+        kprintf("mitigations: %s\n", text);
+}
+
+static void list_all(void)
+{
+    const struct mitigations *m = &mitigations;
+    list(m->ibpb_on_switch, "IBPB when a CPU goes from one domain to another (Spectre v2)");
+    list(m->stibp, "STIBP: sibling threads do not steer each other's branches");
+    list(m->ibrs, "IBRS on in ring 0 (Spectre v2)");
+    list(m->auto_ibrs, "automatic IBRS (Spectre v2)");
+    list(m->rsb_fill, "return stack filled after each #VMEXIT (SpectreRSB)");
+    list(m->verw, "VERW clears CPU buffers before ring 3 and guests (MDS, TAA, MMIO, RFDS)");
+    list(m->l1d_flush, "L1D flushed before a guest after another domain ran (L1TF)");
+    list(m->untrain_ret, "IBPB after each #VMEXIT (Retbleed, SRSO)");
+    list(lfence_serial_msr, "LFENCE made serializing (Spectre v1)");
+}
+
+void mitigations_init(void)
+{
+    const char *choice = cmdline_get("mitigations");
+
+    if (choice && !strncmp(choice, "off", 3)) {
+        kprintf("mitigations: switched off on the command line\n");
+        return;
+    }
+    if (is_emulated()) {
+        kprintf("mitigations: none needed, this CPU is emulated without speculation\n");
+        return;
+    }
+    mitigations.ibpb_on_switch = features.ibpb;
+    if (features.vendor == VENDOR_INTEL)
+        decide_intel();
+    else if (features.vendor == VENDOR_AMD)
+        decide_amd();
+    host_spec_ctrl =
+        (mitigations.ibrs ? SPEC_CTRL_IBRS : 0) | (mitigations.stibp ? SPEC_CTRL_STIBP : 0);
+    vmexit_work = mitigations.rsb_fill || mitigations.untrain_ret || mitigations.ibrs;
+    switch_work = mitigations.ibpb_on_switch || mitigations.l1d_flush;
+    exit_work = mitigations.verw || mitigations.l1d_flush;
+    decided = true;
+    list_all();
+    mitigations_init_cpu();
+}
+
+void mitigations_init_cpu(void)
+{
+    if (!decided)
+        return;
+    if (host_spec_ctrl)
+        wrmsr(IA32_SPEC_CTRL, host_spec_ctrl);
+    if (mitigations.auto_ibrs)
+        wrmsr(IA32_EFER, rdmsr(IA32_EFER) | EFER_AIBRSE);
+    if (lfence_serial_msr)
+        wrmsr(AMD_DE_CFG, rdmsr(AMD_DE_CFG) | DE_CFG_LFENCE);
+}
+
+static __attribute__((noinline)) void between_domains(void)
+{
+    if (mitigations.ibpb_on_switch)
+        wrmsr(IA32_PRED_CMD, PRED_CMD_IBPB);
+    cpu_block(cpu_self())->l1d_dirty = true;
+}
+
+void mitigate_switch(void)
+{
+    if (unlikely(switch_work))
+        between_domains();
+}
+
+/* VERW of any valid selector overwrites the buffers (Intel, "Microarchitectural Data Sampling"). */
+static void clear_buffers(void)
+{
+    uint16_t selector = SEL_KDATA;
+    __asm__ volatile("verw %0" ::"m"(selector) : "cc");
+}
+
+static __attribute__((noinline)) void before_exit(bool to_guest)
+{
+    struct cpu_block *block = cpu_block(cpu_self());
+
+    if (to_guest && mitigations.l1d_flush && block->l1d_dirty) {
+        wrmsr(IA32_FLUSH_CMD, FLUSH_CMD_L1D);
+        block->l1d_dirty = false;
+    }
+    if (mitigations.verw)
+        clear_buffers();
+}
+
+void mitigate_exit(bool to_guest)
+{
+    if (unlikely(exit_work))
+        before_exit(to_guest);
+}
+
+/* 32 calls whose return addresses all lead into an endless PAUSE; architecturally each is skipped
+ * by raising RSP. */
+static void fill_rsb(void)
+{
+    uint64_t count = 16;
+    __asm__ volatile("1: call 3f\n\t"
+                     "2: pause; lfence; jmp 2b\n\t"
+                     "3: call 5f\n\t"
+                     "4: pause; lfence; jmp 4b\n\t"
+                     "5: dec %0\n\t"
+                     "jnz 1b\n\t"
+                     "add $256, %%rsp\n\t"
+                     "lfence"
+                     : "+r"(count)::"memory", "cc");
+}
+
+static __attribute__((noinline)) void after_vmexit(void)
+{
+    if (mitigations.ibrs)
+        wrmsr(IA32_SPEC_CTRL, host_spec_ctrl);
+    if (mitigations.untrain_ret)
+        wrmsr(IA32_PRED_CMD, PRED_CMD_IBPB);
+    if (mitigations.rsb_fill)
+        fill_rsb();
+}
+
+void mitigate_vmexit(void)
+{
+    if (unlikely(vmexit_work))
+        after_vmexit();
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/cap.h"
+
+#include "arch/x86_64/klog.h"
+#include "kernel/pd.h"
+
+_Static_assert(sizeof(struct cap) * CAP_PAGE_SLOTS <= PAGE_SIZE, "a table page holds its slots");
+
+struct cap *cap_lookup(struct pd *pd, uint64_t slot)
+{
+    if (slot == 0 || slot >= CAP_SLOTS)
+        return NULL;
+    struct cap *page =
+        __atomic_load_n((struct cap **)&pd->table[slot / CAP_PAGE_SLOTS], __ATOMIC_ACQUIRE);
+    if (!page)
+        return NULL;
+    struct cap *cap = &page[slot % CAP_PAGE_SLOTS];
+    return __atomic_load_n(&cap->obj, __ATOMIC_ACQUIRE) ? cap : NULL;
+}
+
+void *cap_object(struct pd *pd, uint64_t slot, enum obj_type type, uint32_t rights, int64_t *status)
+{
+    *status = ERR_CAP;
+    struct cap *cap = cap_lookup(pd, slot);
+    struct obj *obj = cap ? __atomic_load_n(&cap->obj, __ATOMIC_ACQUIRE) : NULL;
+    if (!obj || obj->type != type)
+        return NULL;
+    bool allowed = (__atomic_load_n(&cap->rights, __ATOMIC_ACQUIRE) & rights) == rights;
+    /* The slot may be emptied and filled again at any time: rights must be those of this object. */
+    if (__atomic_load_n(&cap->obj, __ATOMIC_ACQUIRE) != obj)
+        return NULL;
+    if (!allowed) {
+        *status = ERR_RIGHTS;
+        return NULL;
+    }
+    *status = OK;
+    return obj;
+}
+
+int64_t cap_reserve(struct pd *pd, uint64_t slot)
+{
+    ASSERT(spin_held(&object_lock));
+    if (slot == 0 || slot >= CAP_SLOTS)
+        return ERR_ARG;
+    if (pd->obj.dead)
+        return ERR_GONE;
+    if (cap_lookup(pd, slot))
+        return ERR_EXISTS;
+    if (pd->table[slot / CAP_PAGE_SLOTS])
+        return OK;
+    int64_t status;
+    struct cap *page = pd_pages(pd, 0, &status);
+    if (!page)
+        return status;
+    __atomic_store_n((struct cap **)&pd->table[slot / CAP_PAGE_SLOTS], page, __ATOMIC_RELEASE);
+    return OK;
+}
+
+int64_t cap_insert(struct pd *pd, uint64_t slot, struct obj *obj, uint32_t rights, uint64_t badge,
+                   struct cap *parent)
+{
+    int64_t status = cap_reserve(pd, slot);
+    if (status != OK)
+        return status;
+    struct cap *cap = &pd->table[slot / CAP_PAGE_SLOTS][slot % CAP_PAGE_SLOTS];
+    cap->slot = (uint32_t)slot;
+    cap->badge = badge;
+    cap->pd = pd;
+    cap->parent = parent;
+    list_init(&cap->children);
+    list_init(&cap->sibling);
+    list_init(&cap->mappings);
+    if (parent)
+        list_add_tail(&parent->children, &cap->sibling);
+    pd->cap_count++;
+    obj->caps++;
+    __atomic_store_n(&cap->rights, rights, __ATOMIC_RELEASE);
+    __atomic_store_n(&cap->obj, obj, __ATOMIC_RELEASE);
+    return OK;
+}
+
+int64_t cap_copy(struct cap *src, struct pd *dst_pd, uint64_t dst, uint32_t rights, uint64_t badge)
+{
+    if (!(src->rights & RIGHT_COPY))
+        return ERR_RIGHTS;
+    if (badge && src->badge)
+        return ERR_ARG;
+    if (badge && src->obj->type != OBJ_PORTAL && src->obj->type != OBJ_NOTIF)
+        return ERR_ARG;
+    return cap_insert(dst_pd, dst, src->obj, src->rights & rights, badge ? badge : src->badge, src);
+}
+
+void cap_delete(struct cap *cap)
+{
+    ASSERT(spin_held(&object_lock));
+    struct obj *obj = cap->obj;
+    if (obj->type == OBJ_MEM)
+        space_unmap_cap(cap);
+    list_for_each_safe(child, &cap->children, struct cap, sibling)
+    {
+        list_del(&child->sibling);
+        child->parent = cap->parent;
+        if (cap->parent)
+            list_add_tail(&cap->parent->children, &child->sibling);
+    }
+    list_del(&cap->sibling);
+    __atomic_store_n(&cap->obj, NULL, __ATOMIC_RELEASE);
+    cap->rights = 0;
+    cap->pd->cap_count--;
+    if (--obj->caps == 0)
+        obj_destroy(obj);
+}
+
+bool cap_revoke(struct cap *cap, uint32_t *budget)
+{
+    while (!list_empty(&cap->children)) {
+        if (*budget == 0)
+            return false;
+        (*budget)--;
+        struct cap *leaf = list_first(&cap->children, struct cap, sibling);
+        while (!list_empty(&leaf->children))
+            leaf = list_first(&leaf->children, struct cap, sibling);
+        cap_delete(leaf);
+    }
+    return true;
+}

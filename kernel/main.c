@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From the boot code to the root task. */
+#include "abi/kinfo.h"
+#include "arch/x86_64/acpi.h"
+#include "arch/x86_64/apic.h"
+#include "arch/x86_64/bootmap.h"
+#include "arch/x86_64/idle.h"
+#include "arch/x86_64/insn.h"
+#include "arch/x86_64/ioapic.h"
+#include "arch/x86_64/klog.h"
+#include "arch/x86_64/kpaging.h"
+#include "arch/x86_64/platform.h"
+#include "boot/bootinfo.h"
+#include "kernel/dispatch.h"
+#include "kernel/kinfo.h"
+#include "kernel/machine.h"
+#include "kernel/quiesce.h"
+#include "kernel/root.h"
+#include "kernel/thread.h"
+#include "lib/string.h"
+#include "sched/sc.h"
+
+#define POOL_BASE    (6 * MIB) /* besides what CPUs and page tables of much RAM need */
+#define POOL_PER_CPU (64 * 1024ull)
+
+struct kinfo *kinfo;
+uint64_t trampoline_pa;
+static const struct bootinfo *boot;
+
+void call_on_kernel_stack(void (*fn)(void), uint64_t stack);
+
+static void copy_text(char *to, const char *from, size_t size)
+{
+    size_t length = MIN(strlen(from), size - 1);
+    memcpy(to, from, length);
+    to[length] = 0;
+}
+
+static uint64_t ram_size(void)
+{
+    uint64_t size = 0;
+    for (uint32_t i = 0; i < boot->mem_count; i++)
+        if (boot->mem[i].type == BOOTINFO_MEM_RAM)
+            size += boot->mem[i].size;
+    return size;
+}
+
+/* CPUs start in real mode: a page of low RAM, as high as possible to stay clear of the BIOS. */
+static void choose_trampoline(void)
+{
+    for (uint32_t i = 0; i < boot->mem_count; i++) {
+        const struct bootinfo_mem *m = &boot->mem[i];
+        uint64_t end = MIN(m->base + m->size, 0xa0000ull);
+        if (m->type == BOOTINFO_MEM_RAM && end > m->base && end - m->base >= PAGE_SIZE &&
+            m->base < end)
+            trampoline_pa = align_down(end, PAGE_SIZE) - PAGE_SIZE;
+    }
+}
+
+static void fill_kinfo(void)
+{
+    kinfo->abi_version = KINFO_ABI_VERSION;
+    kinfo->cpu_count = cpu_count;
+    kinfo->tsc_khz = tsc_khz;
+    kinfo->vendor = features.vendor;
+    kinfo->virt = virt_kind();
+    kinfo->assists = virt_assists;
+    memcpy(kinfo->cpu_name, features.name, sizeof(kinfo->cpu_name));
+    copy_text(kinfo->version, MULLION_VERSION, sizeof(kinfo->version));
+}
+
+static void cpu_up(void)
+{
+    wrmsr(MSR_PAT, KERNEL_PAT);
+    struct cpu *cpu = cpu_self();
+    if (!runq_init(cpu) || !timerq_init(cpu))
+        panic("CPU %u: no memory for its queues", cpu->id);
+    virt_init_cpu(cpu);
+}
+
+/* Each further CPU, on its own stack. */
+static void ap_main(void)
+{
+    cpu_up();
+    section_enter(cpu_self());
+    cpu_self()->resched = 1;
+    return_to_user_regs(kernel_exit());
+}
+
+static void bsp_main(void)
+{
+    struct cpu *cpu = cpu_self();
+    cpu_load_tables(cpu);
+    cpu_init_registers();
+    apic_init_cpu();
+    cpu->apic_id = apic_id_self();
+    virt_init();
+    cpu_up();
+    smp_start((uint32_t)cmdline_number("maxcpus", UINT32_MAX), ap_main);
+    fill_kinfo();
+    kprintf("%u CPUs, %llu MHz, kernel pool %llu KiB\n", cpu_count,
+            (unsigned long long)tsc_khz / 1000, (unsigned long long)kmem_total() / 1024);
+    root_start(boot);
+    kpaging_end_boot();
+    section_enter(cpu);
+    cpu->resched = 1;
+    return_to_user_regs(kernel_exit());
+}
+
+void kernel_main(const struct bootinfo *info)
+{
+    boot = info;
+    klog_init_serial();
+    copy_text(cmdline, info->cmdline, BOOTINFO_CMDLINE);
+    kprintf("Mullion %s, booted by %s\n", MULLION_VERSION, info->boot_method);
+    features_init();
+    kpaging_init(info, cmdline_number("kmem", POOL_BASE + ram_size() / 2048));
+    klog_init_screen(info);
+    uint64_t size;
+    hpa_t persistent = kpaging_persistent(&size);
+    klog_init_persistent(persistent, size);
+    acpi_use_rsdp_copy(info->rsdp_copy, info->rsdp_copied);
+    acpi_init(info->rsdp ? info->rsdp : acpi_rsdp_from_efi(info->efi_system_table));
+    apic_init();
+    ioapic_init();
+    tsc_calibrate();
+    mitigations_init();
+    idle_init();
+    choose_trampoline();
+    kinfo = kmem_pages(0);
+    struct cpu *cpu = cpu_create(0, 0);
+    if (!kinfo || !cpu)
+        panic("no memory for the first CPU");
+    call_on_kernel_stack(bsp_main, cpu->kernel_stack);
+    __builtin_unreachable();
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/notif.h"
+
+#include "kernel/cap.h"
+#include "kernel/portal.h"
+#include "kernel/syscall.h"
+
+static void timer_fired(struct timer *timer)
+{
+    struct notif *notif = container_of(timer, struct notif, timer);
+    notif_signal(notif, notif->timer_bits);
+}
+
+int64_t sys_notif_create(struct thread *self, struct regs *r)
+{
+    int64_t status = cap_reserve(self->pd, r->rdi);
+    if (status != OK)
+        return status;
+    struct notif *notif = obj_create(self->pd, OBJ_NOTIF, sizeof(*notif), &status);
+    if (!notif)
+        return status;
+    list_init(&notif->waiters);
+    timer_init(&notif->timer, timer_fired);
+    return cap_insert(self->pd, r->rdi, &notif->obj, RIGHT_ALL, 0, NULL);
+}
+
+uint64_t notif_take(struct notif *notif)
+{
+    return __atomic_exchange_n((uint64_t *)&notif->bits, 0, __ATOMIC_SEQ_CST);
+}
+
+void notif_signal(struct notif *notif, uint64_t bits)
+{
+    /* Partner: the exit loop stores cpu->in_guest, then looks at the bits. */
+    __atomic_fetch_or((uint64_t *)&notif->bits, bits, __ATOMIC_SEQ_CST);
+    spin_lock(&notif->lock);
+    struct thread *woken = NULL;
+    if (!list_empty(&notif->waiters)) {
+        woken = list_first(&notif->waiters, struct thread, waiting);
+        list_del(&woken->waiting);
+        woken->regs.rax = OK;
+        woken->regs.rdi = notif_take(notif);
+    }
+    struct thread *bound = notif->bound;
+    spin_unlock(&notif->lock);
+    if (woken) {
+        timer_disarm(&woken->timeout);
+        thread_wake(woken);
+    } else if (bound) {
+        thread_kick(bound);
+        portal_notify(bound);
+    }
+}
+
+int64_t sys_notif_signal(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct notif, notif, r->rdi, OBJ_NOTIF, RIGHT_WRITE);
+    struct cap *cap = cap_lookup(self->pd, r->rdi);
+    uint64_t badge = cap ? cap->badge : 0;
+    /* A badge limits which bits its holder can signal. */
+    notif_signal(notif, badge ? r->rsi & badge : r->rsi);
+    return OK;
+}
+
+static int64_t take_now(struct notif *notif, struct regs *r)
+{
+    r->rdi = notif_take(notif);
+    return OK;
+}
+
+int64_t sys_notif_poll(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct notif, notif, r->rdi, OBJ_NOTIF, RIGHT_READ);
+    return take_now(notif, r);
+}
+
+int64_t sys_notif_wait(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct notif, notif, r->rdi, OBJ_NOTIF, RIGHT_READ);
+    uint64_t deadline = r->rsi;
+    spin_lock(&notif->lock);
+    if (notif->bits || notif->obj.dead) {
+        spin_unlock(&notif->lock);
+        return notif->obj.dead ? ERR_GONE : take_now(notif, r);
+    }
+    if (deadline && deadline <= rdtsc()) {
+        spin_unlock(&notif->lock);
+        return ERR_TIMEOUT;
+    }
+    self->waits_notif = notif;
+    if (deadline)
+        timer_arm(&self->timeout, deadline);
+    list_add_tail(&notif->waiters, &self->waiting);
+    thread_block(self, WAIT_NOTIF);
+    spin_unlock(&notif->lock);
+    return SYSCALL_BLOCKED;
+}
+
+void notif_timeout(struct timer *timer)
+{
+    struct thread *thread = container_of(timer, struct thread, timeout);
+    struct notif *notif = thread->waits_notif;
+    if (!notif)
+        return;
+    spin_lock(&notif->lock);
+    /* The deadline tells a wait that began after this timer fired from the one it belongs to. */
+    bool waits =
+        thread->waits_notif == notif && !list_empty(&thread->waiting) && timer->deadline <= rdtsc();
+    if (waits) {
+        list_del(&thread->waiting);
+        thread->regs.rax = (uint64_t)ERR_TIMEOUT;
+    }
+    spin_unlock(&notif->lock);
+    if (waits)
+        thread_wake(thread);
+}
+
+int64_t sys_notif_timer(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct notif, notif, r->rdi, OBJ_NOTIF, RIGHT_CONTROL);
+    timer_disarm(&notif->timer);
+    if (r->rsi && !notif->obj.dead) {
+        notif->timer_bits = r->rdx;
+        timer_arm(&notif->timer, r->rsi);
+    }
+    return OK;
+}
+
+void notif_destroy(struct obj *obj)
+{
+    struct notif *notif = (struct notif *)obj;
+    timer_disarm(&notif->timer);
+    spin_lock(&notif->lock);
+    while (!list_empty(&notif->waiters)) {
+        struct thread *thread = list_first(&notif->waiters, struct thread, waiting);
+        list_del(&thread->waiting);
+        timer_disarm(&thread->timeout);
+        thread->regs.rax = (uint64_t)ERR_GONE;
+        thread_wake(thread);
+    }
+    spin_unlock(&notif->lock);
+}

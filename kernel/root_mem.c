@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/root_mem.h"
+
+#include "arch/x86_64/acpi.h"
+#include "arch/x86_64/klog.h"
+#include "arch/x86_64/kpaging.h"
+#include "arch/x86_64/platform.h"
+#include "boot/bootinfo.h"
+#include "lib/string.h"
+
+#define LOW_MEMORY 0x100000ull /* start-up code of CPUs, BIOS data, VGA: never handed out as RAM \
+                                */
+
+static uint64_t dropped;
+
+static uint32_t domain_of(uint64_t base)
+{
+    for (uint32_t i = 0; i < acpi.mem_domain_count; i++) {
+        const struct acpi_mem_domain *d = &acpi.mem_domain[i];
+        if (base >= d->base && base - d->base < d->size)
+            return d->domain;
+    }
+    return 0;
+}
+
+static void add(struct root_info *info, uint64_t base, uint64_t end, uint32_t kind)
+{
+    if (base >= end)
+        return;
+    uint32_t at = info->mem_count;
+    if (at == ROOT_MEM_MAX) {
+        at = 0;
+        for (uint32_t i = 1; i < ROOT_MEM_MAX; i++)
+            if (info->mem[i].size < info->mem[at].size && info->mem[i].kind != ROOT_MEM_PACKAGE)
+                at = i;
+        uint64_t smaller = MIN(info->mem[at].size, end - base);
+        dropped += smaller;
+        if (smaller == end - base && kind != ROOT_MEM_PACKAGE)
+            return;
+    } else {
+        info->mem_count++;
+    }
+    info->mem[at] = (struct root_mem){base, end - base, kind, domain_of(base)};
+}
+
+/* RAM without low memory and the kernel's ranges (which never touch each other's page). */
+static void add_ram(struct root_info *info, uint64_t base, uint64_t end)
+{
+    base = MAX(base, LOW_MEMORY);
+    for (uint32_t i = 0; i < kmem_range_count; i++) {
+        uint64_t k = kmem_range[i].base, k_end = k + kmem_range[i].size;
+        if (k >= end || k_end <= base)
+            continue;
+        if (base < k)
+            add_ram(info, base, k);
+        base = k_end;
+    }
+    add(info, base, end, ROOT_MEM_RAM);
+}
+
+/* Address space that is no memory, without the interrupt controllers that the kernel drives. */
+static void add_mmio(struct root_info *info, uint64_t base, uint64_t end)
+{
+    uint64_t keep = UINT64_MAX;
+    uint64_t lapic = align_down(acpi.lapic_base, PAGE_SIZE);
+    if (lapic >= base && lapic < end)
+        keep = lapic;
+    for (uint32_t i = 0; i < acpi.ioapic_count; i++) {
+        uint64_t page = align_down(acpi.ioapic[i].address, PAGE_SIZE);
+        if (page >= base && page < end)
+            keep = MIN(keep, page);
+    }
+    if (keep == UINT64_MAX) {
+        add(info, base, end, ROOT_MEM_MMIO);
+        return;
+    }
+    add(info, base, keep, ROOT_MEM_MMIO);
+    if (keep + PAGE_SIZE < end)
+        add_mmio(info, keep + PAGE_SIZE, end);
+}
+
+static void add_entry(struct root_info *info, const struct bootinfo_mem *m)
+{
+    uint64_t end = m->base + m->size;
+    switch (m->type) {
+    case BOOTINFO_MEM_RAM:
+        add_ram(info, m->base, end);
+        break;
+    case BOOTINFO_MEM_PACKAGE:
+        add(info, m->base, end, ROOT_MEM_PACKAGE);
+        break;
+    case BOOTINFO_MEM_ACPI_RECLAIM:
+        add(info, m->base, end, ROOT_MEM_RECLAIM);
+        break;
+    case BOOTINFO_MEM_MMIO:
+        add_mmio(info, m->base, end);
+        break;
+    case BOOTINFO_MEM_KERNEL:
+    case BOOTINFO_MEM_BAD:
+        break;
+    default:
+        /* Reserved: firmware tables, but also ECAM windows. The manager tells them apart by MCFG.
+         */
+        if (acpi.mcfg_base >= m->base && acpi.mcfg_base < end)
+            add_mmio(info, m->base, end);
+        else
+            add(info, m->base, end, ROOT_MEM_FIRMWARE);
+    }
+}
+
+void root_mem_describe(const struct bootinfo *boot, struct root_info *info)
+{
+    uint64_t next = 0;
+    for (uint32_t i = 0; i < boot->mem_count; i++) {
+        add_mmio(info, next, boot->mem[i].base);
+        add_entry(info, &boot->mem[i]);
+        next = boot->mem[i].base + boot->mem[i].size;
+    }
+    add_mmio(info, next, 1ull << MIN(features.phys_bits, 52u));
+    if (dropped)
+        kprintf("memory: map too fragmented, %llu KiB are left unused\n",
+                (unsigned long long)dropped / 1024);
+    info->package_size = boot->package_size;
+    info->rsdp = acpi.rsdp;
+    info->mcfg_base = acpi.mcfg_base;
+    info->mcfg_bus_start = acpi.mcfg_bus_start;
+    info->mcfg_bus_end = acpi.mcfg_bus_end;
+    info->kmem_size = kmem_total();
+    info->boot_tsc = boot->boot_tsc;
+    memcpy(info->boot_method, boot->boot_method, sizeof(info->boot_method));
+    memcpy(info->cmdline, boot->cmdline, sizeof(info->cmdline));
+    const struct bootinfo_framebuffer *fb = &boot->fb;
+    info->fb = (struct root_framebuffer){fb->base,        fb->pitch,      fb->width,
+                                         fb->height,      fb->bpp,        fb->red_shift,
+                                         fb->green_shift, fb->blue_shift, fb->vga_text};
+}
+
+uint64_t root_mem_take(struct root_info *info, uint64_t size)
+{
+    for (uint32_t i = info->mem_count; i-- > 0;) {
+        struct root_mem *m = &info->mem[i];
+        if (m->kind != ROOT_MEM_RAM || m->size <= size || m->base >= 4 * GIB)
+            continue;
+        m->size -= size;
+        uint64_t base = m->base + m->size;
+        add(info, base, base + size, ROOT_MEM_SELF);
+        return base;
+    }
+    return 0;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* System calls on the machine, the kernel log and per-CPU figures. */
+#include "kernel/syscall.h"
+
+#include "abi/kinfo.h"
+#include "arch/x86_64/acpi.h"
+#include "arch/x86_64/klog.h"
+#include "lib/string.h"
+
+#define KLOG_WRITE_MAX 512u
+
+int64_t sys_machine_info(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct obj, machine, r->rdi, OBJ_MACHINE, RIGHT_CONTROL);
+    struct machine_info *info = (struct machine_info *)self->utcb->mr;
+    *info = (struct machine_info){
+        .kmem_total = kmem_total(), .kmem_free = kmem_available(), .klog_head = klog_head()};
+    for (uint32_t i = 0; i < OBJ_TYPES; i++)
+        info->objects[i] = obj_live[i];
+    return OK;
+}
+
+int64_t sys_machine_control(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct obj, machine, r->rdi, OBJ_MACHINE, RIGHT_CONTROL);
+    switch (r->rsi) {
+    case MACHINE_POWEROFF:
+        acpi_poweroff();
+        return ERR_CPU;
+    case MACHINE_RESET:
+        acpi_reset();
+        return ERR_CPU;
+    case MACHINE_CONSOLE:
+        klog_set_quiet(r->rdx);
+        return OK;
+    case MACHINE_PANIC:
+        panic_regs(&self->regs, "requested by the root task");
+    default:
+        return ERR_ARG;
+    }
+}
+
+int64_t sys_cpu_info(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct obj, machine, r->rdi, OBJ_MACHINE, RIGHT_CONTROL);
+    if (r->rsi >= cpu_count)
+        return ERR_ARG;
+    const struct cpu *cpu = cpus[r->rsi];
+    struct cpu_info *info = (struct cpu_info *)self->utcb->mr;
+    *info = cpu->info;
+    info->apic_id = cpu->apic_id;
+    info->node = cpu->node;
+    return OK;
+}
+
+int64_t sys_klog_write(struct thread *self, struct regs *r)
+{
+    if (r->rdi > KLOG_WRITE_MAX)
+        return ERR_ARG;
+    unsigned char text[KLOG_WRITE_MAX];
+    memcpy(text, self->utcb->mr, r->rdi);
+    /* What a program writes must not be able to steer a terminal. */
+    for (uint64_t i = 0; i < r->rdi; i++)
+        if ((text[i] < ' ' && text[i] != '\n' && text[i] != '\t') || text[i] >= 0x7f)
+            text[i] = '?';
+    klog_write((const char *)text, r->rdi);
+    return OK;
+}
+
+int64_t sys_klog_read(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct obj, machine, r->rdi, OBJ_MACHINE, RIGHT_READ);
+    uint64_t position = r->rsi;
+    r->rdi = klog_read(&position, (char *)self->utcb->mr, UTCB_WORDS * sizeof(uint64_t));
+    r->rsi = position;
+    return OK;
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* System calls on threads and scheduling contexts. */
+#include "kernel/syscall.h"
+
+#include "abi/vcpu.h"
+#include "arch/x86_64/platform.h"
+#include "kernel/notif.h"
+#include "kernel/sys_thread.h"
+
+#define RFLAGS_IF    0x200u
+#define RFLAGS_FIXED 0x002u
+
+struct thread *thread_new(struct pd *payer, struct pd *pd, uint64_t utcb_va, int64_t *status)
+{
+    struct thread *thread = obj_create(payer, OBJ_THREAD, sizeof(*thread), status);
+    if (!thread)
+        return NULL;
+    thread->pd = pd;
+    obj_ref(&pd->obj);
+    list_init(&thread->in_pd);
+    list_init(&thread->waiting);
+    timer_init(&thread->timeout, notif_timeout);
+    thread->utcb_va = utcb_va;
+    thread->utcb = pd_pages(pd, 0, status);
+    if (thread->utcb) {
+        thread->utcb->self = utcb_va;
+        *status = space_map_kernel(&pd->space, utcb_va, thread->utcb);
+        if (*status == OK) {
+            list_add_tail(&pd->threads, &thread->in_pd);
+            return thread;
+        }
+    }
+    thread->obj.dead = true;
+    obj_unref(&thread->obj);
+    return NULL;
+}
+
+int64_t sys_thread_create(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct pd, pd, r->rsi, OBJ_PD, RIGHT_CONTROL);
+    if (pd->obj.dead)
+        return ERR_GONE;
+    int64_t status = cap_reserve(self->pd, r->rdi);
+    if (status != OK)
+        return status;
+    struct thread *thread = thread_new(self->pd, pd, r->rdx, &status);
+    return thread ? cap_insert(self->pd, r->rdi, &thread->obj, RIGHT_ALL, 0, NULL) : status;
+}
+
+void thread_set_entry(struct thread *thread, uint64_t rip, uint64_t rsp, uint64_t arg)
+{
+    thread->regs = (struct regs){
+        .rdi = arg,
+        .rip = rip,
+        .rsp = rsp,
+        .cs = SEL_UCODE,
+        .ss = SEL_UDATA,
+        .rflags = RFLAGS_IF | RFLAGS_FIXED,
+    };
+}
+
+static void make_ready(struct thread *thread)
+{
+    spin_lock(&thread->lock);
+    thread->state = THREAD_READY;
+    thread->suspend = false;
+    if (thread->sc)
+        sched_ready(thread->sc);
+    spin_unlock(&thread->lock);
+}
+
+int64_t sys_thread_start(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct thread, thread, r->rdi, OBJ_THREAD, RIGHT_CONTROL);
+    if (thread->state != THREAD_NEW)
+        return ERR_STATE;
+    if (r->rsi >= USER_TOP || r->rdx >= USER_TOP)
+        return ERR_ARG;
+    thread_set_entry(thread, r->rsi, r->rdx, r->r10);
+    make_ready(thread);
+    return OK;
+}
+
+int64_t sys_thread_suspend(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct thread, thread, r->rdi, OBJ_THREAD, RIGHT_CONTROL);
+    if (thread->state == THREAD_BLOCKED)
+        thread_cancel_wait(thread, ERR_GONE);
+    spin_lock(&thread->lock);
+    int64_t status = OK;
+    if (thread->state == THREAD_BLOCKED)
+        thread->state = THREAD_SUSPENDED;
+    else if (thread->state == THREAD_READY)
+        thread->suspend = true;
+    else
+        status = ERR_STATE;
+    spin_unlock(&thread->lock);
+    if (status == OK && thread->on_cpu)
+        cpu_reschedule(cpus[thread->cpu]);
+    return status;
+}
+
+int64_t sys_thread_resume(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct thread, thread, r->rdi, OBJ_THREAD, RIGHT_CONTROL);
+    if (thread->state != THREAD_SUSPENDED && thread->state != THREAD_FAULTED && !thread->suspend)
+        return ERR_STATE;
+    make_ready(thread);
+    return OK;
+}
+
+int64_t sys_thread_info(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct thread, thread, r->rdi, OBJ_THREAD, RIGHT_CONTROL);
+    const struct regs *t = &thread->regs;
+    struct thread_info *info = (struct thread_info *)self->utcb->mr;
+    *info = (struct thread_info){
+        .state = thread->state,
+        .fault_vector = thread->fault_vector,
+        .fault_error = thread->fault_error,
+        .fault_addr = thread->fault_addr,
+        .rip = t->rip,
+        .rsp = t->rsp,
+        .rflags = t->rflags,
+        .gpr = {[GPR_RAX] = t->rax,
+                [GPR_RCX] = t->rcx,
+                [GPR_RDX] = t->rdx,
+                [GPR_RBX] = t->rbx,
+                [GPR_RSP] = t->rsp,
+                [GPR_RBP] = t->rbp,
+                [GPR_RSI] = t->rsi,
+                [GPR_RDI] = t->rdi,
+                [GPR_R8] = t->r8,
+                [GPR_R9] = t->r9,
+                [GPR_R10] = t->r10,
+                [GPR_R11] = t->r11,
+                [GPR_R12] = t->r12,
+                [GPR_R13] = t->r13,
+                [GPR_R14] = t->r14,
+                [GPR_R15] = t->r15},
+    };
+    return OK;
+}
+
+int64_t sys_thread_on_fault(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct thread, thread, r->rdi, OBJ_THREAD, RIGHT_CONTROL);
+    ARG_OBJECT(struct notif, notif, r->rsi, OBJ_NOTIF, RIGHT_WRITE);
+    if (thread->obj.dead)
+        return ERR_GONE;
+    obj_ref(&notif->obj);
+    struct notif *old = thread->fault_notif;
+    spin_lock(&thread->lock);
+    thread->fault_notif = notif;
+    thread->fault_bits = r->rdx;
+    spin_unlock(&thread->lock);
+    if (old)
+        obj_unref(&old->obj);
+    return OK;
+}
+
+int64_t sys_thread_bind(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct thread, thread, r->rdi, OBJ_THREAD, RIGHT_CONTROL);
+    ARG_OBJECT(struct notif, notif, r->rsi, OBJ_NOTIF, RIGHT_READ);
+    if (thread->obj.dead || notif->obj.dead)
+        return ERR_GONE;
+    if (thread->bound || notif->bound)
+        return ERR_EXISTS;
+    obj_ref(&notif->obj);
+    spin_lock(&notif->lock);
+    notif->bound = thread;
+    spin_unlock(&notif->lock);
+    thread->bound = notif;
+    return OK;
+}
+
+int64_t sys_thread_yield(struct thread *self, struct regs *r)
+{
+    (void)r;
+    self->yield = true;
+    cpu_self()->resched = 1;
+    return OK;
+}
+
+int64_t sys_thread_exit(struct thread *self, struct regs *r)
+{
+    (void)r;
+    /* The owner learns of it as of a fault; vector 256 marks an exit. */
+    thread_fault(self, THREAD_EXIT_VECTOR, 0, 0);
+    return OK;
+}
+
+static int64_t sc_arguments(uint32_t cpu, uint32_t priority, uint64_t budget, uint64_t period)
+{
+    if (cpu >= cpu_count || priority >= SC_PRIORITIES)
+        return ERR_ARG;
+    /* Below 100 us the timer's own cost shows; above 10 s the sums could overflow on fast counters.
+     */
+    if (budget && (budget < 100 || period < budget || period > 10000000))
+        return ERR_ARG;
+    return OK;
+}
+
+int64_t sys_sc_create(struct thread *self, struct regs *r)
+{
+    int64_t status = sc_arguments((uint32_t)r->rsi, (uint32_t)r->rdx, r->r10, r->r8);
+    if (status == OK)
+        status = cap_reserve(self->pd, r->rdi);
+    if (status != OK)
+        return status;
+    struct sc_object *sc =
+        sc_new(self->pd, (uint32_t)r->rsi, (uint32_t)r->rdx, r->r10, r->r8, &status);
+    return sc ? cap_insert(self->pd, r->rdi, &sc->obj, RIGHT_ALL, 0, NULL) : status;
+}
+
+struct sc_object *sc_new(struct pd *payer, uint32_t cpu, uint32_t priority, uint64_t budget_us,
+                         uint64_t period_us, int64_t *status)
+{
+    struct sc_object *sc = obj_create(payer, OBJ_SC, sizeof(*sc), status);
+    if (sc)
+        sc_init(&sc->sc, cpu, priority, tsc_from_us(budget_us), tsc_from_us(period_us));
+    return sc;
+}
+
+void sc_bind(struct sc_object *sc, struct thread *thread)
+{
+    obj_ref(&sc->obj);
+    spin_lock(&thread->lock);
+    sc->owner = thread;
+    sc->sc.thread = thread;
+    thread->own_sc = &sc->sc;
+    if (!thread->sc)
+        thread->sc = &sc->sc;
+    if (thread->state == THREAD_READY)
+        sched_ready(thread->sc);
+    spin_unlock(&thread->lock);
+}
+
+int64_t sys_sc_bind(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct sc_object, sc, r->rdi, OBJ_SC, RIGHT_CONTROL);
+    ARG_OBJECT(struct thread, thread, r->rsi, OBJ_THREAD, RIGHT_CONTROL);
+    if (thread->obj.dead)
+        return ERR_GONE;
+    if (sc->owner || thread->own_sc)
+        return ERR_EXISTS;
+    sc_bind(sc, thread);
+    return OK;
+}
+
+int64_t sys_sc_config(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct sc_object, sc, r->rdi, OBJ_SC, RIGHT_CONTROL);
+    int64_t status = sc_arguments((uint32_t)r->rsi, (uint32_t)r->rdx, r->r10, r->r8);
+    if (status == OK)
+        sc_configure(&sc->sc, (uint32_t)r->rsi, (uint32_t)r->rdx, tsc_from_us(r->r10),
+                     tsc_from_us(r->r8));
+    return status;
+}
+
+int64_t sys_sc_info(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct sc_object, sc, r->rdi, OBJ_SC, RIGHT_CONTROL);
+    struct sc_info *info = (struct sc_info *)self->utcb->mr;
+    *info = (struct sc_info){
+        .cpu = sc->sc.cpu,
+        .priority = sc->sc.priority,
+        .budget_us = tsc_to_us(sc->sc.budget),
+        .period_us = tsc_to_us(sc->sc.period),
+        .used_tsc = sc->sc.used,
+        .switches = sc->sc.switches,
+    };
+    return OK;
+}

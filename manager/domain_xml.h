@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads libvirt's domain XML. docs/domain-xml.md lists every element. */
+#ifndef MANAGER_DOMAIN_XML_H
+#define MANAGER_DOMAIN_XML_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "manager/domain.h"
+
+#define DOMAIN_XML_MAX_SIZE  (256u * 1024) /* bytes of one file */
+#define DOMAIN_XML_MAX_DEPTH 12u           /* elements inside each other */
+#define DOMAIN_XML_MAX_TEXT  4096u         /* bytes of text of one element */
+#define DOMAIN_XML_ERROR     512u
+
+/* Namespace of Mullion's own elements in <metadata>. */
+#define DOMAIN_XML_NAMESPACE "urn:mullion:domain:1"
+
+/* Reads one definition. file is its name, for messages. On failure returns false and `error` holds
+ * "FILE:LINE: <path/of/element>: reason". */
+bool domain_xml_read(const char *file, const char *text, size_t size, struct domain *domain,
+                     char error[DOMAIN_XML_ERROR]);
+
+/* --- for the handlers of single elements (domain_elements.c, domain_devices.c) --- */
+struct xml_reader {
+    struct domain *domain;
+    const char *text; /* of the element that ends: blanks at both ends removed */
+    uint32_t line;    /* where the element began */
+    bool failed;
+    /* What handlers of one element leave for another. */
+    char memory_unit[16];
+    char current_unit[16];
+    uint64_t topology; /* product of the topology's counts; 0: none given */
+    uint32_t topology_line, serials, consoles, rngs, balloons;
+    bool console_has_target, clock_variable, has_vcpu, has_memory, has_current, has_type;
+    uint32_t current_line;
+    void *state; /* the parser's own */
+};
+
+/* Refuses the element that is being read. The first reason given wins. */
+__attribute__((format(printf, 2, 3))) void xml_refuse(struct xml_reader *reader, const char *format,
+                                                      ...);
+/* Value of an attribute, or NULL. */
+const char *xml_attr(const char **attrs, const char *name);
+/* True if the attribute is missing or has one of the values ("a|b|c"); else refuses. */
+bool xml_attr_in(struct xml_reader *reader, const char **attrs, const char *name,
+                 const char *values);
+
+struct element_rule {
+    const char *path;  /* below the root: "os/kernel" */
+    const char *attrs; /* names that are understood, "a|b"; "*": any; NULL: none */
+    /* Called at the start tag with the attributes; at the end tag with the text. */
+    void (*begin)(struct xml_reader *reader, const char **attrs);
+    void (*end)(struct xml_reader *reader);
+    /* Not NULL: the element and all in it is skipped, for this reason. */
+    const char *ignored;
+};
+/* The two tables of rules; each ends with a NULL path. */
+extern const struct element_rule domain_rules[];
+extern const struct element_rule device_rules[];
+/* Why a well-known element is refused; NULL: no better reason than that it is unknown. */
+const char *domain_refusal(const char *path);
+
+#endif

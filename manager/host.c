@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "manager/host.h"
+
+#include "abi/object.h"
+#include "abi/thread.h"
+#include "manager/vm.h"
+#include "user/program.h"
+#include "user/syscall_stubs.h"
+
+#define GUESTS_GRACE_NS  60000000000ull /* for guests to shut down by themselves */
+#define CONSOLE_GRACE_NS 300000000ull   /* for the console to send its last words */
+
+enum host_state { HOST_UP, HOST_STOPPING, HOST_LAST_WORDS };
+
+static enum host_state state;
+static enum mgr_host goal;
+static uint64_t deadline;
+static uint32_t machine;
+static bool when_idle;
+
+void host_init(uint32_t machine_slot, bool off_when_idle)
+{
+    machine = machine_slot;
+    when_idle = off_when_idle;
+}
+
+static void last_words(void)
+{
+    log_line("%s", goal == MGR_HOST_REBOOT ? "restarting the host" : "powering the host off");
+    state = HOST_LAST_WORDS;
+    deadline = time_tsc() + time_ns_to_tsc(CONSOLE_GRACE_NS);
+}
+
+static void destroy_guests(void)
+{
+    for (uint32_t i = 0; i < vm_count(); i++) {
+        if (vm_at(i)->state != VM_SHUTOFF)
+            vm_input(vm_at(i), VM_IN_DESTROY);
+    }
+}
+
+void host_stop(enum mgr_host how, bool force)
+{
+    if (state == HOST_LAST_WORDS)
+        return;
+    goal = how;
+    state = HOST_STOPPING;
+    vm_host.stopping = true;
+    deadline = force ? time_tsc() : time_tsc() + time_ns_to_tsc(GUESTS_GRACE_NS);
+    for (uint32_t i = 0; i < vm_count() && !force; i++) {
+        struct vm *vm = vm_at(i);
+        if (vm->state == VM_PAUSED)
+            vm_input(vm, VM_IN_RESUME);
+        /* Those that cannot be asked (waiting, or standing after a crash) are ended. */
+        if (vm->state == VM_RUNNING || vm->state == VM_STARTING)
+            vm_input(vm, VM_IN_SHUTDOWN);
+        else if (vm->state != VM_SHUTOFF && vm->state != VM_SHUTDOWN && vm->state != VM_PAUSED)
+            vm_input(vm, VM_IN_DESTROY);
+    }
+}
+
+uint64_t host_tick(uint64_t now)
+{
+    if (state == HOST_UP) {
+        if (!when_idle || vm_active())
+            return 0;
+        log_line("no guest is running any more");
+        goal = MGR_HOST_POWEROFF;
+        vm_host.stopping = true;
+        last_words();
+    }
+    if (state == HOST_STOPPING) {
+        for (uint32_t i = 0; i < vm_count(); i++) {
+            if (vm_at(i)->state == VM_RUNNING) /* was resumed, or had just started */
+                vm_input(vm_at(i), VM_IN_SHUTDOWN);
+        }
+        if (now >= deadline && vm_active()) {
+            log_line("destroying %u guests that did not shut down", (unsigned)vm_active());
+            destroy_guests();
+        }
+        if (!vm_active())
+            last_words();
+    }
+    if (state == HOST_LAST_WORDS && now >= deadline) {
+        sys_machine_control(machine, goal == MGR_HOST_REBOOT ? MACHINE_RESET : MACHINE_POWEROFF, 0);
+        log_line("the machine cannot be switched off by software: do it by hand");
+        when_idle = false;
+        state = HOST_UP;
+        return 0;
+    }
+    return deadline;
+}
+
+_Noreturn void host_halt(const char *why)
+{
+    sys_machine_control(machine ? machine : SLOT_MACHINE, MACHINE_CONSOLE, 0);
+    log_line("the boot stops here: %s", why);
+    for (;;)
+        sys_thread_suspend(SLOT_SELF_THREAD);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the console asks of the manager: portal_call on SLOT_PARENT. The portal's badge says who
+ * calls; only the console may use these operations. Request: mr[0] = operation, mr[1..2] = numbers,
+ * a domain's name zero-terminated from mr[MGR_PAYLOAD] on. Reply: mr[0] = status, mr[1..3] =
+ * numbers, from mr[MGR_PAYLOAD] on a structure, or a zero-terminated reason if the status is bad.
+ */
+#ifndef MANAGER_PROTOCOL_H
+#define MANAGER_PROTOCOL_H
+
+#include <stdint.h>
+#include "abi/utcb.h"
+#include "manager/lifecycle.h"
+
+#define MGR_PAYLOAD       8u
+#define MGR_PAYLOAD_BYTES ((UTCB_WORDS - MGR_PAYLOAD) * 8u)
+#define MGR_NAME          64u
+#define MGR_TEXT          512u
+
+/* Operations begin above enum vmm_event: both arrive at one portal. */
+enum mgr_op {
+    MGR_OP_LIST = 256, /* mr[1] = first -> mr[1] = domains in all, mr[2] = in this reply; briefs */
+    MGR_OP_INFO,       /* name -> struct mgr_info */
+    MGR_OP_ACT,        /* mr[1] = enum vm_input below VM_IN_VERBS, name -> reason if refused */
+    MGR_OP_REFRESH,    /* name: the VMM brings its counters up to date (takes it some 10 ms) */
+    MGR_OP_STATS,      /* mr[1] = vCPU, name -> struct mgr_stats */
+    MGR_OP_NODE,       /* -> struct mgr_node */
+    MGR_OP_KLOG,       /* mr[1] = position -> mr[1] = bytes, mr[2] = next position; bytes */
+    MGR_OP_CONSOLE,    /* mr[1] = index -> struct mgr_console; capabilities: rings, notification */
+    MGR_OP_HOST        /* mr[1] = enum mgr_host, mr[2] = 1: without waiting for the guests */
+};
+
+enum mgr_host { MGR_HOST_POWEROFF, MGR_HOST_REBOOT };
+
+struct mgr_brief {
+    uint64_t id; /* number of this run; 0: not running */
+    uint32_t index;
+    uint32_t state; /* enum vm_state */
+    uint32_t run;   /* counts launches: rings and notification change with it */
+    uint32_t autostart;
+    char name[MGR_NAME];
+};
+#define MGR_BRIEFS (MGR_PAYLOAD_BYTES / sizeof(struct mgr_brief))
+
+struct mgr_info {
+    struct mgr_brief brief;
+    uint8_t uuid[16];
+    uint32_t vcpus, restarts;
+    uint64_t memory, used_memory; /* bytes */
+    uint64_t overhead;            /* bytes of user memory beyond guest RAM */
+    uint64_t cpu_time_ns, uptime_ns;
+    uint32_t start_order, start_delay_ms;
+    char title[128];
+    char reason[MGR_TEXT]; /* why the last run ended */
+};
+
+struct mgr_stats {
+    uint32_t vcpus, host_cpu;
+    uint32_t state; /* VCPU_RUN_*, or 3: suspended */
+    uint32_t vm_state;
+    uint64_t memory, balloon_pages;
+    uint64_t run_ns;
+    uint64_t stat[32], exits[32];
+    uint64_t cpuset[DOMAIN_CPUSET_CPUS / 64];
+};
+
+struct mgr_node {
+    uint32_t cpus, nodes, vendor, virt;
+    uint64_t tsc_khz, assists;
+    uint64_t memory, free, largest; /* bytes */
+    uint64_t kmem_total, kmem_free;
+    uint64_t objects[16];
+    uint32_t running, domains;
+    uint64_t uptime_ns;
+    char cpu_name[48], version[32], boot_method[16];
+};
+
+/* Two sets of rings, used by turns, so that the last words of a run can still be read when the next
+ * has begun: run r uses set r & 1. Set s holds `channels` rings of VMM_RING_BYTES from offset
+ * s * channels * VMM_RING_BYTES on, in the order of enum mgr_channel (absent ones left out). */
+enum mgr_channel { MGR_CHANNEL_SERIAL, MGR_CHANNEL_VIRTIO, MGR_CHANNELS };
+
+struct mgr_console {
+    uint32_t run, channels;
+    uint32_t has_serial, has_virtio;
+    uint64_t ring_bytes; /* of the capability */
+    uint32_t has_notif;  /* 1: the second capability is the VMM's notification */
+    uint32_t pad;
+};
+
+_Static_assert(sizeof(struct mgr_info) <= MGR_PAYLOAD_BYTES, "mgr_info fits into a reply");
+_Static_assert(sizeof(struct mgr_stats) <= MGR_PAYLOAD_BYTES, "mgr_stats fits into a reply");
+_Static_assert(sizeof(struct mgr_node) <= MGR_PAYLOAD_BYTES, "mgr_node fits into a reply");
+
+#endif

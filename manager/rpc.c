@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "manager/rpc.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "abi/object.h"
+#include "abi/status.h"
+#include "abi/thread.h"
+#include "manager/host.h"
+#include "manager/vm.h"
+#include "manager/watch.h"
+#include "user/program.h"
+#include "user/syscall_stubs.h"
+
+#define ALL_WORDS UTCB_WORDS
+
+static const struct root_info *root;
+static uint32_t machine;
+
+void rpc_init(const struct root_info *info, uint32_t machine_slot)
+{
+    root = info;
+    machine = machine_slot;
+}
+
+static void *payload(struct utcb *utcb)
+{
+    return &utcb->mr[MGR_PAYLOAD];
+}
+
+static uint64_t reply(struct utcb *utcb, int64_t status)
+{
+    utcb->mr[0] = (uint64_t)status;
+    return 1;
+}
+
+static uint64_t reply_text(struct utcb *utcb, int64_t status, const char *text)
+{
+    utcb->mr[0] = (uint64_t)status;
+    snprintf(payload(utcb), MGR_TEXT, "%s", text);
+    return MGR_PAYLOAD + MGR_TEXT / 8;
+}
+
+static uint64_t reply_data(struct utcb *utcb, const void *data, size_t size)
+{
+    utcb->mr[0] = OK;
+    memcpy(payload(utcb), data, size);
+    return MGR_PAYLOAD + (size + 7) / 8;
+}
+
+/* Copies the zero-terminated text of a request; what is not terminated is cut. */
+static void take_text(const struct utcb *utcb, uint32_t words, char *to, size_t size)
+{
+    size_t have = words > MGR_PAYLOAD ? (size_t)(words - MGR_PAYLOAD) * 8 : 0;
+    if (have > size - 1)
+        have = size - 1;
+    memcpy(to, &utcb->mr[MGR_PAYLOAD], have);
+    to[have] = 0;
+}
+
+static void fill_brief(const struct vm *vm, struct mgr_brief *b)
+{
+    *b = (struct mgr_brief){.id = vm->id,
+                            .index = vm->index,
+                            .state = vm->state,
+                            .run = vm->run,
+                            .autostart = vm->def.autostart};
+    snprintf(b->name, sizeof(b->name), "%s", vm->def.name);
+}
+
+static uint64_t serve_list(struct utcb *utcb)
+{
+    uint64_t first = utcb->mr[1];
+    struct mgr_brief *briefs = payload(utcb);
+    uint32_t n = 0;
+    while (n < MGR_BRIEFS && first + n < vm_count()) {
+        fill_brief(vm_at((uint32_t)first + n), &briefs[n]);
+        n++;
+    }
+    utcb->mr[0] = OK;
+    utcb->mr[1] = vm_count();
+    utcb->mr[2] = n;
+    return ALL_WORDS;
+}
+
+static uint64_t serve_info(struct utcb *utcb, const struct vm *vm)
+{
+    struct mgr_info info = {0};
+    bool on = lifecycle_has_vmm(vm->state);
+    fill_brief(vm, &info.brief);
+    memcpy(info.uuid, vm->def.uuid, sizeof(info.uuid));
+    info.vcpus = vm->def.vcpus;
+    info.restarts = vm->restarts;
+    info.memory = vm->def.memory;
+    info.used_memory = on ? vm->def.memory : 0;
+    info.overhead = on ? vm_overhead(vm) : 0;
+    info.cpu_time_ns = vm->cpu_time_ns + vm_run_time_ns(vm);
+    info.uptime_ns = on ? time_ns() - vm->started_ns : 0;
+    info.start_order = vm->def.start_order;
+    info.start_delay_ms = vm->def.start_delay_ms;
+    snprintf(info.title, sizeof(info.title), "%s", vm->def.title);
+    snprintf(info.reason, sizeof(info.reason), "%s", vm->reason);
+    return reply_data(utcb, &info, sizeof(info));
+}
+
+static uint64_t serve_act(struct utcb *utcb, struct vm *vm)
+{
+    uint64_t input = utcb->mr[1];
+    if (input >= VM_IN_VERBS)
+        return reply_text(utcb, ERR_ARG, "no such verb");
+    const char *why = vm_input(vm, (enum vm_input)input);
+    return why ? reply_text(utcb, ERR_STATE, why) : reply(utcb, OK);
+}
+
+static uint64_t serve_stats(struct utcb *utcb, const struct vm *vm)
+{
+    struct mgr_stats stats;
+    uint64_t vcpu = utcb->mr[1];
+    if (vcpu >= vm->def.vcpus || !vm_read_stats(vm, (uint32_t)vcpu, &stats))
+        return reply_text(utcb, ERR_ARG, "no such virtual CPU");
+    return reply_data(utcb, &stats, sizeof(stats));
+}
+
+static uint64_t serve_refresh(struct utcb *utcb, const struct vm *vm)
+{
+    if (lifecycle_has_vmm(vm->state))
+        sys_notif_signal(vm->vmm.notif, VMM_CTL_STATS);
+    return reply(utcb, OK);
+}
+
+static uint64_t serve_node(struct utcb *utcb)
+{
+    const struct kinfo *k = (const struct kinfo *)KINFO_VA;
+    struct physmem_node mem = physmem_stats(PHYSMEM_ANY_NODE);
+    struct machine_info info = {0};
+    if (sys_machine_info(machine) == OK)
+        memcpy(&info, utcb->mr, sizeof(info));
+    struct mgr_node node = {
+        .cpus = k->cpu_count,
+        .nodes = root->numa_nodes ? root->numa_nodes : 1,
+        .vendor = k->vendor,
+        .virt = k->virt,
+        .tsc_khz = k->tsc_khz,
+        .assists = k->assists,
+        .memory = mem.total,
+        .free = mem.free,
+        .largest = mem.largest,
+        .kmem_total = info.kmem_total,
+        .kmem_free = info.kmem_free,
+        .running = vm_active(),
+        .domains = vm_count(),
+        .uptime_ns = time_tsc_to_ns(time_tsc() - root->boot_tsc),
+    };
+    memcpy(node.objects, info.objects, sizeof(node.objects));
+    memcpy(node.cpu_name, k->cpu_name, sizeof(node.cpu_name));
+    memcpy(node.version, k->version, sizeof(node.version));
+    memcpy(node.boot_method, root->boot_method, sizeof(node.boot_method));
+    return reply_data(utcb, &node, sizeof(node));
+}
+
+/* The kernel writes the bytes to where the numbers of the reply have to stand. */
+static uint64_t serve_klog(struct utcb *utcb)
+{
+    uint64_t length, next;
+    int64_t status = sys_klog_read(machine, utcb->mr[1], &length, &next);
+    if (status != OK)
+        return reply_text(utcb, status, "the kernel log cannot be read");
+    if (length > MGR_PAYLOAD_BYTES) {
+        next -= length - MGR_PAYLOAD_BYTES;
+        length = MGR_PAYLOAD_BYTES;
+    }
+    memmove(payload(utcb), utcb->mr, length);
+    utcb->mr[0] = OK;
+    utcb->mr[1] = length;
+    utcb->mr[2] = next;
+    return MGR_PAYLOAD + (length + 7) / 8;
+}
+
+static uint64_t serve_console(struct utcb *utcb)
+{
+    const struct vm *vm = utcb->mr[1] < VMS_MAX ? vm_at((uint32_t)utcb->mr[1]) : NULL;
+    if (!vm)
+        return reply_text(utcb, ERR_ARG, "no such domain");
+    struct mgr_console c = {
+        .run = vm->run,
+        .has_serial = vm->def.has_serial,
+        .has_virtio = vm->def.has_virtio_console,
+        .channels = (uint32_t)vm->def.has_serial + (uint32_t)vm->def.has_virtio_console,
+        .ring_bytes = vm->rings.slot ? vm_ring_bytes(vm) : 0,
+        .has_notif = vm->console_notif != 0,
+    };
+    uint64_t caps = 0;
+    if (c.ring_bytes)
+        utcb->send[caps++] = (struct utcb_cap){vm->rings.slot, RIGHT_READ | RIGHT_WRITE};
+    if (c.ring_bytes && c.has_notif)
+        utcb->send[caps++] = (struct utcb_cap){vm->console_notif, RIGHT_WRITE};
+    return reply_data(utcb, &c, sizeof(c)) | caps << 32;
+}
+
+static uint64_t serve_host(struct utcb *utcb)
+{
+    if (utcb->mr[1] > MGR_HOST_REBOOT)
+        return reply_text(utcb, ERR_ARG, "no such operation");
+    host_stop((enum mgr_host)utcb->mr[1], utcb->mr[2] != 0);
+    return reply(utcb, OK);
+}
+
+static uint64_t serve_named(struct utcb *utcb, uint32_t words)
+{
+    char name[MGR_NAME], text[MGR_NAME + 48];
+    take_text(utcb, words, name, sizeof(name));
+    struct vm *vm = vm_by_name(name);
+    if (!vm) {
+        snprintf(text, sizeof(text), "failed to get domain '%s'", name);
+        return reply_text(utcb, ERR_ARG, text);
+    }
+    switch (utcb->mr[0]) {
+    case MGR_OP_INFO:
+        return serve_info(utcb, vm);
+    case MGR_OP_ACT:
+        return serve_act(utcb, vm);
+    case MGR_OP_REFRESH:
+        return serve_refresh(utcb, vm);
+    default:
+        return serve_stats(utcb, vm);
+    }
+}
+
+static uint64_t serve_client(struct utcb *utcb, uint32_t words)
+{
+    switch (utcb->mr[0]) {
+    case MGR_OP_LIST:
+        return serve_list(utcb);
+    case MGR_OP_INFO:
+    case MGR_OP_ACT:
+    case MGR_OP_REFRESH:
+    case MGR_OP_STATS:
+        return serve_named(utcb, words);
+    case MGR_OP_NODE:
+        return serve_node(utcb);
+    case MGR_OP_KLOG:
+        return serve_klog(utcb);
+    case MGR_OP_CONSOLE:
+        return serve_console(utcb);
+    case MGR_OP_HOST:
+        return serve_host(utcb);
+    default:
+        return reply_text(utcb, ERR_ARG, "no such operation");
+    }
+}
+
+uint64_t rpc_serve(struct utcb *utcb, uint64_t badge, uint32_t words)
+{
+    if (words < 8)
+        memset(&utcb->mr[words], 0, (8 - words) * 8); /* what was not sent is left from before */
+    if (badge == CONSOLE_BADGE)
+        return serve_client(utcb, words);
+    struct vm *vm = vm_by_badge(badge);
+    if (!vm)
+        return reply(utcb, ERR_CAP);
+    char text[1024];
+    take_text(utcb, words, text, sizeof(text));
+    vm_event(vm, utcb->mr[0], text);
+    return reply(utcb, OK);
+}

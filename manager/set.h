@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The VM set: every *.xml at the top of the package's set folder. */
+#ifndef MANAGER_SET_H
+#define MANAGER_SET_H
+
+/* Reads all definitions and adds those that can be honoured to the VMs; the others are reported in
+ * the log, each with place and reason. */
+void set_load(void);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The virtual machines of the set: their state, and the VMM that runs each. */
+#ifndef MANAGER_VM_H
+#define MANAGER_VM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "manager/domain.h"
+#include "manager/lifecycle.h"
+#include "manager/physmem.h"
+#include "manager/protocol.h"
+#include "manager/spawn.h"
+
+#define VMS_MAX 56u /* one bit each in the manager's notification */
+
+enum vm_image_kind { VM_IMAGE_KERNEL, VM_IMAGE_INITRD, VM_IMAGE_FIRMWARE, VM_IMAGES };
+
+struct vm {
+    struct domain def;
+    uint32_t index; /* in the set; bit of its notifications */
+    enum vm_state state;
+    uint32_t run;                     /* counts launches */
+    uint32_t restarts;                /* launches that nobody asked for */
+    uint32_t crashes;                 /* in a row, without a minute between */
+    uint64_t id;                      /* of this run; also the badge of its VMM; 0: none */
+    uint64_t start_at;                /* TSC, state VM_WAITING */
+    uint64_t started_ns, cpu_time_ns; /* cpu_time_ns: of the runs before */
+    char reason[MGR_TEXT];
+    /* An input that ends the VMM waits until the VMM's call has been answered. */
+    bool has_pending;
+    enum vm_input pending;
+
+    /* What one run uses; empty without a VMM. */
+    struct program vmm;
+    struct mem_block ram[VMM_MAX_RAM];
+    uint32_t ram_count;
+    struct mem_block stats;
+    uint32_t image[VM_IMAGES];        /* slots */
+    uint32_t ring_slot[MGR_CHANNELS]; /* slots: this run's set of `rings` */
+    uint32_t console_notif;           /* slot: the VMM's notification as the console gets it */
+    bool has_cpus;
+    uint32_t host_cpu[VMM_MAX_VCPUS];
+    /* Lives as long as the definition: the console reads what the last run wrote. */
+    struct mem_block rings;
+};
+
+/* What vm.c needs of the manager. */
+struct vm_host {
+    uint32_t portal, notif;         /* slots: VMMs call, and signal faults there */
+    uint32_t console_notif;         /* slot: signalled with CONSOLE_BIT_CHANGED */
+    uint32_t machine;               /* slot: for machine_donate */
+    const struct package_file *vmm; /* the program */
+    uint64_t rtc_base, rtc_tsc;
+    bool stopping; /* the host goes down: nothing is restarted */
+};
+extern struct vm_host vm_host;
+
+struct vm *vm_add(const struct domain *def); /* NULL: VMS_MAX, or no memory */
+uint32_t vm_count(void);
+struct vm *vm_at(uint32_t index);
+struct vm *vm_by_name(const char *name);
+struct vm *vm_by_badge(uint64_t badge);
+
+/* A verb (input below VM_IN_VERBS) or a report. NULL, or why it was not possible. */
+const char *vm_input(struct vm *vm, enum vm_input input);
+/* A call of its VMM (enum vmm_event): what ends the VMM is only noted, for vm_run_pending(). */
+void vm_event(struct vm *vm, uint64_t event, const char *text);
+/* True while some input waits. */
+bool vm_has_pending(void);
+void vm_run_pending(void);
+/* Looks after VMMs whose bit is set: reports and handles those that died. */
+void vm_check_health(uint64_t bits);
+/* Starts after `delay_ms` more than the VM before it. */
+void vm_schedule_boot(void);
+/* Starts what is due. Returns the TSC of the next start, 0: none. */
+uint64_t vm_tick(uint64_t now);
+/* VMs with a VMM, or waiting for their start. */
+uint32_t vm_active(void);
+
+/* --- vm_launch.c --- */
+/* NULL and a running VMM, or why not; then nothing is left. */
+const char *vm_launch(struct vm *vm);
+/* Ends the VMM and takes all back. */
+void vm_release(struct vm *vm);
+/* Bytes beyond guest RAM. */
+uint64_t vm_overhead(const struct vm *vm);
+uint64_t vm_ring_bytes(const struct vm *vm);
+
+/* --- vm_stats.c --- */
+/* Time that all vCPUs of this run have run, ns. */
+uint64_t vm_run_time_ns(const struct vm *vm);
+/* False if the domain has no such vCPU. */
+bool vm_read_stats(const struct vm *vm, uint32_t vcpu, struct mgr_stats *out);
+
+#endif

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What one run of a virtual machine takes, and gives back. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "abi/object.h"
+#include "abi/status.h"
+#include "console/config.h"
+#include "manager/bootpkg.h"
+#include "manager/cpus.h"
+#include "manager/vm.h"
+#include "manager/window.h"
+#include "user/program.h"
+#include "user/syscall_stubs.h"
+
+/* A VMM's own needs. Its heap also holds the stacks of its vCPU threads. */
+#define VMM_HEAP_BASE     (256u << 10)
+#define VMM_HEAP_PER_VCPU (PROGRAM_STACK_SIZE + 16384)
+#define VMM_PRIORITY      16u
+/* Kernel memory: objects and page tables. */
+#define QUOTA_BASE     (384u << 10)
+#define QUOTA_PER_VCPU (80u << 10)
+#define QUOTA_RESERVE  (512u << 10) /* of the manager's own quota, kept for itself */
+
+static char why_text[MGR_TEXT];
+
+static const char *fail(const char *what, int64_t status)
+{
+    snprintf(why_text, sizeof(why_text), "%s: status %lld", what, (long long)status);
+    return why_text;
+}
+
+static uint32_t channels_of(const struct vm *vm)
+{
+    return (uint32_t)vm->def.has_serial + (uint32_t)vm->def.has_virtio_console;
+}
+
+uint64_t vm_ring_bytes(const struct vm *vm)
+{
+    return 2ull * channels_of(vm) * VMM_RING_BYTES;
+}
+
+static uint64_t stats_bytes(const struct vm *vm)
+{
+    struct vmm_stats *stats = NULL;
+    uint64_t bytes = sizeof(*stats) - sizeof(stats->vcpu) + vm->def.vcpus * sizeof(stats->vcpu[0]);
+    return (bytes + PHYSMEM_PAGE - 1) & ~(PHYSMEM_PAGE - 1);
+}
+
+uint64_t vm_overhead(const struct vm *vm)
+{
+    return program_memory(&vm->vmm) + vm->stats.size + vm->rings.size;
+}
+
+static const char *take_ram(struct vm *vm)
+{
+    uint32_t node = cpus_node(vm->host_cpu[0]);
+    int64_t status =
+        physmem_alloc_pieces(vm->ram, VMM_MAX_RAM, vm->def.memory, node, &vm->ram_count);
+    if (status == ERR_NOMEM) {
+        snprintf(why_text, sizeof(why_text),
+                 "%s:%u: <domain/memory>: %llu KiB do not fit; %llu KiB are free", vm->def.file,
+                 (unsigned)vm->def.memory_line, (unsigned long long)(vm->def.memory / 1024),
+                 (unsigned long long)(physmem_free_bytes() / 1024));
+        return why_text;
+    }
+    for (uint32_t i = 0; i < vm->ram_count && status == OK; i++)
+        status = window_zero(&vm->ram[i]);
+    return status == OK ? NULL : fail("guest memory", status);
+}
+
+/* The rings of this run's parity, zeroed; the other set may still be being read. */
+static const char *take_rings(struct vm *vm)
+{
+    uint32_t channels = channels_of(vm);
+    uint64_t set_bytes = (uint64_t)channels * VMM_RING_BYTES;
+    uint64_t offset = (vm->run & 1) * set_bytes;
+    if (!channels)
+        return NULL;
+    if (!vm->rings.slot) {
+        int64_t status =
+            physmem_alloc(&vm->rings, vm_ring_bytes(vm), PHYSMEM_PAGE, PHYSMEM_ANY_NODE);
+        if (status != OK)
+            return fail("console rings", status);
+    }
+    uint8_t *rings = window_open(&vm->rings);
+    if (!rings)
+        return fail("console rings", ERR_NOMEM);
+    memset(rings + offset, 0, set_bytes);
+    window_close(&vm->rings);
+    bool present[MGR_CHANNELS] = {vm->def.has_serial, vm->def.has_virtio_console};
+    for (uint32_t c = 0; c < MGR_CHANNELS; c++) {
+        if (!present[c])
+            continue;
+        uint32_t slot = vm->ring_slot[c] = slot_alloc();
+        int64_t status = slot ? sys_mem_derive(slot, vm->rings.slot, offset, VMM_RING_BYTES,
+                                               RIGHT_COPY | RIGHT_READ | RIGHT_WRITE)
+                              : ERR_QUOTA;
+        if (status != OK)
+            return fail("console rings", status);
+        offset += VMM_RING_BYTES;
+    }
+    return NULL;
+}
+
+static const char *take_stats(struct vm *vm)
+{
+    int64_t status = physmem_alloc(&vm->stats, stats_bytes(vm), PHYSMEM_PAGE, PHYSMEM_ANY_NODE);
+    if (status == OK)
+        status = window_zero(&vm->stats);
+    return status == OK ? NULL : fail("statistics", status);
+}
+
+static const char *take_image(struct vm *vm, const struct domain_file *file,
+                              enum vm_image_kind kind, struct vmm_image *image)
+{
+    char name[DOMAIN_PATH + sizeof(BOOTPKG_SET)];
+    if (!file->path[0])
+        return NULL;
+    snprintf(name, sizeof(name), BOOTPKG_SET "%s", file->path);
+    const struct package_file *found = bootpkg_find(name);
+    if (!found || !found->size) {
+        snprintf(why_text, sizeof(why_text), "%s:%u: %s is %s", vm->def.file, (unsigned)file->line,
+                 file->path, found ? "empty" : "not in the VM set");
+        return why_text;
+    }
+    vm->image[kind] = bootpkg_derive(found, 0, found->size, RIGHT_COPY | RIGHT_READ);
+    if (!vm->image[kind])
+        return fail(file->path, ERR_QUOTA);
+    image->offset = 0;
+    image->size = found->size;
+    snprintf(image->name, sizeof(image->name), "%.*s", (int)sizeof(image->name) - 1, file->path);
+    return NULL;
+}
+
+static void fill_config(const struct vm *vm, struct vmm_config *c)
+{
+    const struct domain *d = &vm->def;
+    c->magic = VMM_CONFIG_MAGIC;
+    snprintf(c->name, sizeof(c->name), "%s", d->name);
+    memcpy(c->uuid, d->uuid, sizeof(c->uuid));
+    c->vcpus = d->vcpus;
+    c->boot = d->kernel.path[0] ? VMM_BOOT_AUTO : VMM_BOOT_FIRMWARE;
+    memcpy(c->host_cpu, vm->host_cpu, sizeof(c->host_cpu));
+    c->priority = VMM_PRIORITY;
+    c->ram_count = vm->ram_count;
+    for (uint32_t i = 0; i < vm->ram_count; i++)
+        c->ram_size[i] = vm->ram[i].size;
+    c->memory = d->memory;
+    snprintf(c->cmdline, sizeof(c->cmdline), "%s", d->cmdline);
+    c->has_serial = d->has_serial;
+    c->has_virtio_console = d->has_virtio_console;
+    c->has_rng = d->has_rng;
+    c->has_balloon = d->has_balloon;
+    c->has_kvm_pv = d->has_kvm_pv;
+    c->clock_localtime = d->clock_localtime;
+    c->clock_offset_s = d->clock_offset_s;
+    c->feature_count = d->feature_count;
+    memcpy(c->feature, d->feature, sizeof(c->feature));
+    c->rtc_base = vm_host.rtc_base;
+    c->rtc_tsc = vm_host.rtc_tsc;
+}
+
+static void add_cap(struct spawn_cap *caps, uint32_t *n, uint32_t index, uint32_t slot,
+                    uint32_t rights, uint64_t badge)
+{
+    if (slot)
+        caps[(*n)++] = (struct spawn_cap){index, slot, rights, badge};
+}
+
+static uint32_t collect_caps(const struct vm *vm, struct spawn_cap *caps)
+{
+    const uint32_t rw = RIGHT_READ | RIGHT_WRITE;
+    uint32_t n = 0;
+    add_cap(caps, &n, VMM_SLOT_KERNEL, vm->image[VM_IMAGE_KERNEL], RIGHT_READ, 0);
+    add_cap(caps, &n, VMM_SLOT_INITRD, vm->image[VM_IMAGE_INITRD], RIGHT_READ, 0);
+    add_cap(caps, &n, VMM_SLOT_FIRMWARE, vm->image[VM_IMAGE_FIRMWARE], RIGHT_READ, 0);
+    add_cap(caps, &n, VMM_SLOT_SERIAL_RING, vm->ring_slot[MGR_CHANNEL_SERIAL], rw, 0);
+    add_cap(caps, &n, VMM_SLOT_CONSOLE_RING, vm->ring_slot[MGR_CHANNEL_VIRTIO], rw, 0);
+    add_cap(caps, &n, VMM_SLOT_STATS, vm->stats.slot, rw, 0);
+    add_cap(caps, &n, VMM_SLOT_CONSOLE_NOTIF, vm_host.console_notif, RIGHT_WRITE,
+            1ull << vm->index % CONSOLE_GUEST_BITS);
+    for (uint32_t i = 0; i < vm->ram_count; i++)
+        add_cap(caps, &n, VMM_SLOT_RAM + i, vm->ram[i].slot, rw | RIGHT_EXEC, 0);
+    return n;
+}
+
+static uint64_t quota_of(const struct vm *vm)
+{
+    /* A balloon splits large pages: at worst all are tables of 4 KiB pages, in two spaces. */
+    uint64_t tables = vm->def.memory / (vm->def.has_balloon ? 256 : 16384);
+    return QUOTA_BASE + (uint64_t)vm->def.vcpus * QUOTA_PER_VCPU + tables;
+}
+
+/* When the limits that programs were given exceed the kernel's pool, RAM is added to it. */
+static const char *ensure_kernel_memory(uint64_t quota)
+{
+    for (uint64_t last_limit = 0;;) {
+        int64_t status = sys_pd_info(SLOT_SELF_PD);
+        struct pd_info info;
+        memcpy(&info, utcb_self()->mr, sizeof(info));
+        if (status != OK)
+            return fail("kernel memory", status);
+        if (info.kmem_limit - info.kmem_used >= quota + QUOTA_RESERVE)
+            return NULL;
+        if (info.kmem_limit <= last_limit)
+            return fail("kernel memory does not grow", ERR_NOMEM);
+        last_limit = info.kmem_limit;
+        struct mem_block block;
+        status = physmem_alloc(&block, PHYSMEM_LARGE, PHYSMEM_LARGE, PHYSMEM_ANY_NODE);
+        if (status != OK)
+            return fail("kernel memory", status);
+        status = sys_machine_donate(vm_host.machine, block.slot);
+        if (status != OK) {
+            physmem_free(&block);
+            return fail("kernel memory", status);
+        }
+        physmem_forget(&block);
+    }
+}
+
+/* The console may say "there are bytes" and "there is room", nothing else. */
+static const char *lend_notification(struct vm *vm)
+{
+    uint64_t bits = VMM_CTL_SERIAL_IN | VMM_CTL_SERIAL_ROOM | VMM_CTL_HVC_IN | VMM_CTL_HVC_ROOM;
+    uint32_t slot = vm->console_notif = slot_alloc();
+    int64_t status =
+        slot ? sys_cap_copy(SLOT_SELF_PD, slot, vm->vmm.notif, RIGHT_WRITE | RIGHT_COPY, bits)
+             : ERR_QUOTA;
+    return status == OK ? NULL : fail("notification", status);
+}
+
+static const char *start_vmm(struct vm *vm, const struct vmm_config *config)
+{
+    struct spawn_cap caps[PROGRAM_CAPS_MAX];
+    char name[DOMAIN_NAME];
+    snprintf(name, sizeof(name), "vmm:%.*s", (int)sizeof(name) - 5, vm->def.name);
+    struct spawn_request request = {
+        .file = vm_host.vmm,
+        .name = name,
+        .heap_size = VMM_HEAP_BASE + vm->def.vcpus * VMM_HEAP_PER_VCPU,
+        .quota = quota_of(vm),
+        .cpu = vm->host_cpu[0],
+        .priority = VMM_PRIORITY + 1, /* device work goes before its own guest's vCPUs */
+        .badge = vm->id,
+        .portal = vm_host.portal,
+        .fault_notif = vm_host.notif,
+        .fault_bits = 1ull << vm->index,
+        .data = config,
+        .data_size = sizeof(*config),
+        .caps = caps,
+        .cap_count = collect_caps(vm, caps),
+    };
+    const char *why = ensure_kernel_memory(request.quota);
+    return why ? why : spawn_program(&vm->vmm, &request);
+}
+
+static const char *launch_with(struct vm *vm, struct vmm_config *config)
+{
+    const struct domain *d = &vm->def;
+    const char *why = cpus_assign(d, vm->host_cpu);
+    if (why)
+        return why;
+    vm->has_cpus = true;
+    if (!why)
+        why = take_image(vm, &d->kernel, VM_IMAGE_KERNEL, &config->kernel);
+    if (!why)
+        why = take_image(vm, &d->initrd, VM_IMAGE_INITRD, &config->initrd);
+    if (!why)
+        why = take_image(vm, &d->loader, VM_IMAGE_FIRMWARE, &config->firmware);
+    if (!why)
+        why = take_ram(vm);
+    if (!why)
+        why = take_rings(vm);
+    if (!why)
+        why = take_stats(vm);
+    if (why)
+        return why;
+    fill_config(vm, config);
+    why = start_vmm(vm, config);
+    return why ? why : lend_notification(vm);
+}
+
+const char *vm_launch(struct vm *vm)
+{
+    static uint64_t last_id;
+    struct vmm_config *config = calloc(1, sizeof(*config));
+    if (!config)
+        return "the manager's memory is exhausted";
+    vm->run++;
+    vm->id = ++last_id;
+    vm->started_ns = time_ns();
+    const char *why = launch_with(vm, config);
+    free(config);
+    if (why)
+        vm_release(vm);
+    return why;
+}
+
+static void release_slot(uint32_t *slot)
+{
+    bootpkg_release(*slot);
+    *slot = 0;
+}
+
+void vm_release(struct vm *vm)
+{
+    vm->cpu_time_ns += vm_run_time_ns(vm);
+    /* The VMM's own end first: nothing of it may run while its memory is taken away. */
+    release_slot(&vm->console_notif);
+    program_end(&vm->vmm);
+    for (uint32_t i = 0; i < VM_IMAGES; i++)
+        release_slot(&vm->image[i]);
+    for (uint32_t i = 0; i < MGR_CHANNELS; i++)
+        release_slot(&vm->ring_slot[i]);
+    for (uint32_t i = 0; i < vm->ram_count; i++)
+        physmem_free(&vm->ram[i]);
+    vm->ram_count = 0;
+    physmem_free(&vm->stats);
+    if (vm->has_cpus)
+        cpus_release(&vm->def, vm->host_cpu);
+    vm->has_cpus = false;
+    vm->has_pending = false;
+    vm->id = 0;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The manager sees memory that it hands out only here, and only while it fills it. */
+#ifndef MANAGER_WINDOW_H
+#define MANAGER_WINDOW_H
+
+#include <stdint.h>
+#include "manager/physmem.h"
+
+/* Where the manager maps what it keeps. */
+#define MANAGER_PACKAGE_VA 0x0000300000000000ull /* the boot package, read-only */
+#define MANAGER_WINDOW_VA  0x0000400000000000ull /* one block at a time */
+#define MANAGER_STATS_VA   0x0000500000000000ull /* a VMM's statistics, while they are read */
+
+/* Maps a whole block, writable; one at a time. NULL if the kernel refuses. */
+void *window_open(const struct mem_block *block);
+void window_close(const struct mem_block *block);
+/* Status of the mapping. */
+int64_t window_zero(const struct mem_block *block);
+
+#endif

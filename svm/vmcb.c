@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "svm/svm.h"
+
+#include "arch/x86_64/kmem.h"
+#include "arch/x86_64/platform.h"
+#include "kernel/slab.h"
+#include "virt/event.h"
+#include "virt/guest.h"
+
+#define IOPM_ORDER  2u /* 12 KiB are used */
+#define MSRPM_ORDER 1u
+
+#define MISC1_ALWAYS                                                                            \
+    (MISC1_INTR | MISC1_NMI | MISC1_INIT | MISC1_RDPMC | MISC1_CPUID | MISC1_INVD | MISC1_HLT | \
+     MISC1_INVLPGA | MISC1_IOIO | MISC1_MSR | MISC1_FERR | MISC1_SHUTDOWN)
+#define MISC2_ALWAYS                                                                               \
+    (MISC2_VMRUN | MISC2_VMMCALL | MISC2_VMLOAD | MISC2_VMSAVE | MISC2_STGI | MISC2_CLGI |         \
+     MISC2_SKINIT | MISC2_WBINVD | MISC2_MONITOR | MISC2_MWAIT | MISC2_MWAIT_COND | MISC2_XSETBV | \
+     MISC2_RDPRU)
+#define MISC3_ALWAYS (MISC3_INVLPGB | MISC3_MCOMMIT | MISC3_TLBSYNC)
+/* #DB and #AC: a guest could make the CPU deliver them without end, with interrupts shut out. */
+#define EXC_ALWAYS ((1u << EXC_DB) | (1u << EXC_AC) | (1u << 18))
+
+#define PAUSE_COUNT     3000u
+#define PAUSE_THRESHOLD 128u
+
+static uint8_t *iopm, *msrpm;
+
+/* Two bits an MSR, 2 KiB a range: 0, c0000000, c0010000. (AMD APM vol. 2, "MSR Intercepts".) */
+static void msr_pass(uint32_t index)
+{
+    uint32_t base = index >= 0xc0000000u ? 0x800u : 0, n = index & 0x1fffu;
+    msrpm[base + n / 4] &= (uint8_t) ~(3u << (n % 4 * 2));
+}
+
+/* What VMLOAD and VMSAVE switch is the guest's own; all other MSRs are intercepted. EFER is,
+ * because SVME must stay set; PAT is, because not every implementation keeps the guest's apart. */
+static const uint32_t passed[] = {
+    MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_STAR,    MSR_LSTAR,
+    MSR_CSTAR,       MSR_SFMASK,       MSR_FS_BASE,      MSR_GS_BASE, MSR_KERNEL_GS,
+};
+
+bool svm_maps_init(void)
+{
+    iopm = kmem_pages(IOPM_ORDER);
+    msrpm = kmem_pages(MSRPM_ORDER);
+    if (!iopm || !msrpm)
+        return false;
+    for (uint32_t i = 0; i < PAGE_SIZE << IOPM_ORDER; i++)
+        iopm[i] = 0xff;
+    for (uint32_t i = 0; i < PAGE_SIZE << MSRPM_ORDER; i++)
+        msrpm[i] = 0xff;
+    for (uint32_t i = 0; i < ARRAY_LEN(passed); i++)
+        msr_pass(passed[i]);
+    return true;
+}
+
+int64_t svm_vcpu_init(struct vcpu *vcpu)
+{
+    int64_t status = OK;
+    struct svm_vcpu *svm = slab_alloc(sizeof(*svm));
+    if (!svm)
+        return ERR_NOMEM;
+    struct vmcb *vmcb = pd_pages(vcpu->obj.payer, 0, &status);
+    if (!vmcb) {
+        slab_free(svm, sizeof(*svm));
+        return status;
+    }
+    *svm = (struct svm_vcpu){.vmcb = vmcb, .vmcb_pa = kva_to_hpa(vmcb)};
+    vcpu->hw = svm;
+    vmcb->intercept_misc1 = MISC1_ALWAYS;
+    vmcb->intercept_misc2 = MISC2_ALWAYS;
+    vmcb->intercept_misc3 = MISC3_ALWAYS;
+    vmcb->intercept_exceptions = EXC_ALWAYS;
+    if (svm_assists.pause_filter) {
+        vmcb->intercept_misc1 |= MISC1_PAUSE;
+        vmcb->pause_count = PAUSE_COUNT;
+        vmcb->pause_threshold = PAUSE_THRESHOLD;
+    }
+    vmcb->iopm_base = kva_to_hpa(iopm).v;
+    vmcb->msrpm_base = kva_to_hpa(msrpm).v;
+    vmcb->int_control = INT_MASKING;
+    vmcb->np_enable = 1;
+    vmcb->n_cr3 = kva_to_hpa(vcpu->guest->space.ptab.root).v;
+    vmcb->efer = EFER_SVME;
+    svm_intercepts(vcpu);
+    return OK;
+}
+
+void svm_vcpu_fini(struct vcpu *vcpu)
+{
+    struct svm_vcpu *svm = svm_of(vcpu);
+    pd_free_pages(vcpu->obj.payer, svm->vmcb, 0);
+    slab_free(svm, sizeof(*svm));
+    vcpu->hw = NULL;
+}
+
+void svm_intercepts(struct vcpu *vcpu)
+{
+    struct svm_vcpu *svm = svm_of(vcpu);
+    struct vmcb *vmcb = svm->vmcb;
+    /* DR0-3 are loaded at the first use; DR6 and DR7 the CPU switches itself. */
+    uint16_t dr = vcpu->dr_loaded ? 0 : 0xff;
+    uint32_t misc1 = vmcb->intercept_misc1 & ~(MISC1_VINTR | MISC1_IRET);
+    if (vcpu->irq.state == IRQ_WINDOW)
+        misc1 |= MISC1_VINTR;
+    if ((vcpu->block & VCPU_BLOCK_NMI) && !svm->nmi_iret)
+        misc1 |= MISC1_IRET;
+    vmcb->intercept_dr_read = vmcb->intercept_dr_write = dr;
+    vmcb->intercept_misc1 = misc1;
+    svm->clean &= ~CLEAN_I;
+}
+
+static struct vmcb_segment *segment(struct vmcb *vmcb, uint32_t which)
+{
+    switch (which) {
+    case SEG_ES:
+        return &vmcb->es;
+    case SEG_CS:
+        return &vmcb->cs;
+    case SEG_SS:
+        return &vmcb->ss;
+    case SEG_DS:
+        return &vmcb->ds;
+    case SEG_FS:
+        return &vmcb->fs;
+    case SEG_GS:
+        return &vmcb->gs;
+    case SEG_LDTR:
+        return &vmcb->ldtr;
+    default:
+        return &vmcb->tr;
+    }
+}
+
+/* Attributes: the VMCB packs type..P in 7:0 and AVL..G in 11:8, as the ABI does. */
+static void save_segments(struct vmcb *vmcb, struct vcpu_page *to)
+{
+    for (uint32_t i = 0; i < SEG_COUNT; i++) {
+        const struct vmcb_segment *from = segment(vmcb, i);
+        uint16_t attr = from->attr & 0xfff;
+        if (!(attr & SEG_ATTR_P))
+            attr |= SEG_ATTR_UNUSABLE;
+        to->seg[i] = (struct vcpu_segment){
+            .base = from->base, .limit = from->limit, .selector = from->selector, .attr = attr};
+    }
+    to->gdtr = (struct vcpu_table){.base = vmcb->gdtr.base, .limit = vmcb->gdtr.limit};
+    to->idtr = (struct vcpu_table){.base = vmcb->idtr.base, .limit = vmcb->idtr.limit};
+}
+
+static void load_segments(struct vmcb *vmcb, const struct vcpu_page *from)
+{
+    for (uint32_t i = 0; i < SEG_COUNT; i++) {
+        const struct vcpu_segment *s = &from->seg[i];
+        uint16_t attr = s->attr & SEG_ATTR_UNUSABLE ? 0 : s->attr & 0xfff;
+        *segment(vmcb, i) = (struct vmcb_segment){
+            .selector = s->selector, .attr = attr, .limit = s->limit, .base = s->base};
+    }
+    /* CPL is SS's DPL; real mode has 0, virtual-8086 mode 3 in its SS as well. */
+    vmcb->cpl = SEG_ATTR_DPL(from->seg[SEG_SS].attr);
+    vmcb->gdtr.base = from->gdtr.base;
+    vmcb->gdtr.limit = from->gdtr.limit & 0xffff;
+    vmcb->idtr.base = from->idtr.base;
+    vmcb->idtr.limit = from->idtr.limit & 0xffff;
+}
+
+void svm_save(struct vcpu *vcpu, struct vcpu_page *to, uint32_t groups)
+{
+    struct vmcb *vmcb = svm_of(vcpu)->vmcb;
+    if (groups & VCPU_GROUP_CORE) {
+        to->gpr[GPR_RSP] = vmcb->rsp;
+        to->rflags = vmcb->rflags;
+    }
+    if (groups & VCPU_GROUP_SEGS)
+        save_segments(vmcb, to);
+    if (groups & VCPU_GROUP_CTRL) {
+        to->cr0 = vmcb->cr0;
+        to->cr2 = vmcb->cr2;
+        to->cr3 = vmcb->cr3;
+        to->cr4 = vmcb->cr4;
+        to->efer = vmcb->efer & ~EFER_SVME;
+    }
+    if (groups & VCPU_GROUP_DEBUG) {
+        to->dr6 = vmcb->dr6;
+        to->dr7 = vmcb->dr7;
+    }
+    if (groups & VCPU_GROUP_SYSCALL) {
+        to->star = vmcb->star;
+        to->lstar = vmcb->lstar;
+        to->cstar = vmcb->cstar;
+        to->sfmask = vmcb->sfmask;
+        to->kernel_gs_base = vmcb->kernel_gs_base;
+        to->sysenter_cs = vmcb->sysenter_cs;
+        to->sysenter_esp = vmcb->sysenter_esp;
+        to->sysenter_eip = vmcb->sysenter_eip;
+    }
+}
+
+static int64_t load_control(struct vmcb *vmcb, const struct vcpu_page *from)
+{
+    if (!efer_valid(from->efer))
+        return ERR_ARG;
+    vmcb->cr0 = from->cr0;
+    vmcb->cr2 = from->cr2;
+    vmcb->cr3 = from->cr3;
+    vmcb->cr4 = from->cr4;
+    vmcb->efer = from->efer | EFER_SVME;
+    return OK;
+}
+
+/* Values that the CPU refuses end in VMEXIT_INVALID, which hurts nobody; those checked here are the
+ * ones that would reach the host. */
+int64_t svm_load(struct vcpu *vcpu, const struct vcpu_page *from, uint32_t groups)
+{
+    struct svm_vcpu *svm = svm_of(vcpu);
+    struct vmcb *vmcb = svm->vmcb;
+    svm->clean = 0;
+    if ((groups & VCPU_GROUP_CTRL) && load_control(vmcb, from) != OK)
+        return ERR_ARG;
+    if (groups & VCPU_GROUP_CORE) {
+        vmcb->rsp = from->gpr[GPR_RSP];
+        vmcb->rflags = from->rflags;
+    }
+    if (groups & VCPU_GROUP_SEGS)
+        load_segments(vmcb, from);
+    if (groups & VCPU_GROUP_DEBUG) {
+        vmcb->dr6 = from->dr6;
+        vmcb->dr7 = from->dr7;
+    }
+    if (groups & VCPU_GROUP_SYSCALL) {
+        vmcb->star = from->star;
+        vmcb->lstar = from->lstar;
+        vmcb->cstar = from->cstar;
+        vmcb->sfmask = from->sfmask;
+        vmcb->kernel_gs_base = from->kernel_gs_base;
+        vmcb->sysenter_cs = from->sysenter_cs;
+        vmcb->sysenter_esp = from->sysenter_esp;
+        vmcb->sysenter_eip = from->sysenter_eip;
+    }
+    if (groups & VCPU_GROUP_TIME)
+        vmcb->tsc_offset = from->tsc_offset;
+    return OK;
+}
+
+/* Never asked inside for what VMSAVE stores: those MSRs are not intercepted. */
+static uint64_t *field(struct vmcb *vmcb, enum vreg which)
+{
+    switch (which) {
+    case VREG_RSP:
+        return &vmcb->rsp;
+    case VREG_RFLAGS:
+        return &vmcb->rflags;
+    case VREG_CR0:
+        return &vmcb->cr0;
+    case VREG_CR4:
+        return &vmcb->cr4;
+    case VREG_EFER:
+        return &vmcb->efer;
+    case VREG_PAT:
+        return &vmcb->pat;
+    case VREG_DEBUGCTL:
+        return &vmcb->debugctl;
+    case VREG_STAR:
+        return &vmcb->star;
+    case VREG_LSTAR:
+        return &vmcb->lstar;
+    case VREG_CSTAR:
+        return &vmcb->cstar;
+    case VREG_SFMASK:
+        return &vmcb->sfmask;
+    case VREG_KERNEL_GS_BASE:
+        return &vmcb->kernel_gs_base;
+    case VREG_FS_BASE:
+        return &vmcb->fs.base;
+    case VREG_GS_BASE:
+        return &vmcb->gs.base;
+    case VREG_SYSENTER_CS:
+        return &vmcb->sysenter_cs;
+    case VREG_SYSENTER_ESP:
+        return &vmcb->sysenter_esp;
+    default:
+        return &vmcb->sysenter_eip;
+    }
+}
+
+uint64_t svm_get(struct vcpu *vcpu, enum vreg which)
+{
+    struct vmcb *vmcb = svm_of(vcpu)->vmcb;
+    if (which == VREG_CPL)
+        return vmcb->cpl;
+    uint64_t value = *field(vmcb, which);
+    return which == VREG_EFER ? value & ~EFER_SVME : value;
+}
+
+void svm_set(struct vcpu *vcpu, enum vreg which, uint64_t value)
+{
+    struct svm_vcpu *svm = svm_of(vcpu);
+    if (which == VREG_CPL)
+        return;
+    *field(svm->vmcb, which) = which == VREG_EFER ? value | EFER_SVME : value;
+    if (which == VREG_EFER)
+        svm->clean &= ~CLEAN_CR;
+    else if (which == VREG_PAT)
+        svm->clean &= ~CLEAN_NP;
+    else if (which == VREG_DEBUGCTL)
+        svm->clean &= ~CLEAN_LBR;
+}

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Machines for the end-to-end tests: an emulator with a serial line to expect and send on. Every
+wait is for a condition with a limit; nothing sleeps. Logs are in build/e2e/NAME.log."""
+
+import codecs
+import os
+import re
+import selectors
+import shutil
+import subprocess
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(ROOT, os.environ.get("B", "build"))
+CACHE = os.path.join(ROOT, os.environ.get("CACHE", os.path.join(BUILD, "cache")))
+LOGS = os.path.join(BUILD, "e2e")
+KERNEL = os.path.join(BUILD, "mullion.elf")
+PROMPT = "mullion # "
+LEAVE_CONSOLE = "\x1d"
+# Hosts are slow when they emulate: limits are for hangs, not for verdicts on speed.
+LIMIT = float(os.environ.get("E2E_LIMIT", "120"))
+
+
+class Failure(Exception):
+    """What a test reports: a sentence, and the end of the log."""
+
+
+def check(condition, message):
+    if not condition:
+        raise Failure(message)
+
+
+class Machine:
+    """A running emulator. Use as a context manager: it is killed on the way out."""
+
+    def __init__(self, name, command):
+        os.makedirs(LOGS, exist_ok=True)
+        self.name = name
+        self.text = ""
+        self.position = 0
+        self.log = open(os.path.join(LOGS, name + ".log"), "w", encoding="utf-8")
+        self.log.write(" ".join(command) + "\n")
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT)
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(self.process.stdout, selectors.EVENT_READ)
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self.ended = False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.selector.close()
+        self.process.stdout.close()
+        self.log.close()
+
+    def _read(self, limit):
+        """Takes in what has arrived, waits at most `limit` seconds for the first byte."""
+        if self.ended or not self.selector.select(max(limit, 0)):
+            return
+        data = os.read(self.process.stdout.fileno(), 65536)
+        self.ended = not data
+        text = self.decoder.decode(data).replace("\r", "")
+        self.text += text
+        self.log.write(text)
+        self.log.flush()
+
+    def _fail(self, what):
+        tail = self.text[max(self.position, len(self.text) - 1500):]
+        raise Failure(f"{what}\n--- {self.name}, last output ---\n{tail}\n---")
+
+    def expect(self, pattern, limit=LIMIT, refuse=None):
+        """Waits until `pattern` matches after the last match; gives the match. `refuse` is a pattern
+        that must not come first."""
+        end = time.monotonic() + limit
+        wanted = re.compile(pattern, re.M)
+        unwanted = re.compile(refuse, re.M) if refuse else None
+        while True:
+            match = wanted.search(self.text, self.position)
+            bad = unwanted.search(self.text, self.position) if unwanted else None
+            if bad and (not match or bad.start() < match.start()):
+                self._fail(f"{bad.group(0)!r} instead of {pattern!r}")
+            if match:
+                self.position = match.end()
+                return match
+            if self.ended:
+                self._fail(f"the machine ended without {pattern!r}")
+            if time.monotonic() > end:
+                self._fail(f"no {pattern!r} within {limit:g} s")
+            self._read(end - time.monotonic())
+
+    def send(self, text):
+        try:
+            self.process.stdin.write(text.encode())
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            self._fail(f"the machine ended before {text!r} was sent")
+
+    def wait_end(self, limit=LIMIT):
+        """Waits for the emulator to end by itself (power-off with -no-shutdown absent)."""
+        end = time.monotonic() + limit
+        while not self.ended:
+            if time.monotonic() > end:
+                self._fail(f"still running after {limit:g} s")
+            self._read(end - time.monotonic())
+        return self.process.wait()
+
+
+class Console(Machine):
+    """A machine that runs Mullion, with its console on the serial line."""
+
+    def prompt(self, limit=LIMIT):
+        # The prompt may already have gone by under guests' output: ask for a new one.
+        self.expect(re.escape(PROMPT), limit)
+
+    def command(self, text, limit=LIMIT):
+        """Types a command at the prompt; gives what it printed."""
+        start = self.position
+        self.send(text + "\n")
+        self.expect(re.escape(text), limit)
+        start = self.position
+        self.expect("^" + re.escape(PROMPT), limit)
+        return self.text[start:self.position - len(PROMPT)].strip("\n")
+
+    def state(self, guest):
+        """State as `list` shows it: the words after the guest's name."""
+        for line in self.command("list --all").splitlines():
+            words = line.split()
+            if guest in words:
+                return " ".join(words[words.index(guest) + 1:])
+        raise Failure(f"list --all has no {guest}")
+
+    def wait_state(self, guest, state, limit=LIMIT):
+        end = time.monotonic() + limit
+        while True:
+            now = self.state(guest)
+            if state in now:
+                return
+            if time.monotonic() > end:
+                self._fail(f"{guest} is {now!r}, not {state!r}, after {limit:g} s")
+
+    def enter(self, guest):
+        self.send(f"console {guest}\n")
+        self.expect(f"console {guest}")
+
+    def leave(self):
+        self.send(LEAVE_CONSOLE)
+        self.prompt()
+
+
+def qemu(*arguments, smp=2, memory=1024, cpu="max", machine="q35"):
+    return ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-M", machine, "-cpu", cpu,
+            "-smp", str(smp), "-m", str(memory), "-nodefaults", "-display", "none",
+            "-serial", "stdio", "-no-reboot", *arguments]
+
+
+COMPONENTS = ("manager", "console", "vmm")
+LOADER = os.path.join(BUILD, "mullion.efi")
+
+
+def tool(*command):
+    """Runs one of the project's tools; its output is shown only if it fails."""
+    command = [os.path.join(ROOT, command[0]), *command[1:]]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    check(done.returncode == 0, f"{' '.join(command)} failed:\n{done.stdout[-2000:]}")
+
+
+def component(name):
+    return os.path.join(BUILD, "ring3", name)
+
+
+def package(set_folder, out, raw=False):
+    """Boot package with the VM set of a folder. Raw: every file as it is, the XML unread."""
+    parts = [w for name in COMPONENTS for w in ("--component", f"{name}={component(name)}")]
+    tool("tools/mkpkg", "--out", out, *parts, "--set", set_folder, *(["--raw"] if raw else []))
+    return out
+
+
+def image(pkg, out, cmdline=""):
+    """Hybrid BIOS and UEFI image of a boot package."""
+    tool("tools/mkimage", "--kernel", KERNEL, "--package", pkg, "--efi", LOADER, "--cmdline",
+         cmdline, "--out", out)
+    return out
+
+
+def pvh(pkg, cmdline="", **machine):
+    """QEMU's command line that boots Mullion by its PVH entry."""
+    return qemu("-kernel", KERNEL, "-initrd", pkg, "-append", cmdline, **machine)
+
+
+def test_guest(name):
+    return os.path.join(BUILD, "tests", "guest", name + ".elf")
+
+
+DOMAIN = """<domain type='kvm'>
+  <name>{name}</name>
+  <memory unit='MiB'>{memory}</memory>
+  <vcpu>{vcpus}</vcpu>
+  <os>
+    <type arch='x86_64' machine='q35'>hvm</type>
+    <kernel>{kernel}</kernel>
+{boot}  </os>
+  <features><acpi/><apic/></features>
+  <cpu mode='host-passthrough'/>
+  <on_poweroff>{on_poweroff}</on_poweroff>
+  <on_reboot>{on_reboot}</on_reboot>
+  <on_crash>{on_crash}</on_crash>
+  <devices>
+    <serial type='pty'><target port='0'/></serial>
+    <console type='pty'><target type='serial' port='0'/></console>
+{devices}  </devices>
+{metadata}</domain>
+"""
+VIRTIO = """    <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
+    <memballoon model='virtio'/>
+    <console type='pty'><target type='virtio' port='1'/></console>
+"""
+NO_AUTOSTART = ("  <metadata><mullion:start xmlns:mullion='urn:mullion:domain:1' auto='no'/>"
+                "</metadata>\n")
+
+
+class VmSet:
+    """A folder with domain definitions and the files that they name."""
+
+    def __init__(self, name):
+        self.folder = os.path.join(LOGS, "set-" + name)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.makedirs(self.folder)
+        self.name = name
+
+    def add(self, name, kernel, initrd=None, cmdline=None, memory=32, vcpus=1, virtio=False,
+            autostart=True, on_poweroff="destroy", on_reboot="restart", on_crash="destroy"):
+        boot = ""
+        if initrd:
+            boot += f"    <initrd>{self.file(initrd)}</initrd>\n"
+        if cmdline:
+            boot += f"    <cmdline>{cmdline}</cmdline>\n"
+        self.write(name + ".xml", DOMAIN.format(
+            name=name, memory=memory, vcpus=vcpus, kernel=self.file(kernel), boot=boot,
+            on_poweroff=on_poweroff, on_reboot=on_reboot, on_crash=on_crash,
+            devices=VIRTIO if virtio else "", metadata="" if autostart else NO_AUTOSTART))
+        return self
+
+    def file(self, path):
+        name = os.path.basename(path)
+        target = os.path.join(self.folder, name)
+        if not os.path.exists(target):
+            shutil.copy(path, target)
+        return name
+
+    def write(self, name, text):
+        with open(os.path.join(self.folder, name), "w", encoding="utf-8") as f:
+            f.write(text)
+
+    def package(self, raw=False):
+        return package(self.folder, os.path.join(LOGS, self.name + ".pkg"), raw)
+
+    def boot(self, cmdline="", **machine):
+        """Boots this set by PVH; gives the console."""
+        return Console(self.name, pvh(self.package(), cmdline, **machine))

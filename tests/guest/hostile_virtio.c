@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A driver that lies: garbage in every register of each virtio device, then queues with looping,
+ * out-of-range and changing descriptors. Success is that this CPU still runs afterwards. */
+#include "lib/guest.h"
+
+#define VIRTIO_VENDOR 0x1af4u
+#define QUEUE_SIZE    8u
+
+struct descriptor {
+    uint64_t address;
+    uint32_t length;
+    uint16_t flags, next;
+};
+struct queue {
+    struct descriptor table[QUEUE_SIZE];
+    uint16_t available[4 + QUEUE_SIZE] __attribute__((aligned(16)));
+    uint16_t used[4 + QUEUE_SIZE * 4] __attribute__((aligned(16)));
+};
+static volatile struct queue queue __attribute__((aligned(4096)));
+static uint8_t buffer[4096] __attribute__((aligned(4096)));
+static uint32_t garbage = 0x2545f491u;
+
+/* Offsets in the common configuration (Virtual I/O Device 1.2, "Common configuration structure
+ * layout"). */
+#define COMMON_STATUS        0x14
+#define COMMON_QUEUE_SELECT  0x16
+#define COMMON_QUEUE_SIZE    0x18
+#define COMMON_QUEUE_ENABLE  0x1c
+#define COMMON_QUEUE_DESC    0x20
+#define COMMON_QUEUE_DRIVER  0x28
+#define COMMON_QUEUE_DEVICE  0x30
+
+static uint32_t next(void)
+{
+    garbage ^= garbage << 13;
+    garbage ^= garbage >> 17;
+    garbage ^= garbage << 5;
+    return garbage;
+}
+
+static uint64_t bar_address(uint32_t bdf, uint32_t bar)
+{
+    uint32_t low = pci_read(bdf, 0x10 + 4 * bar);
+    if (low & 1)
+        return 0;
+    uint64_t address = low & ~0xfu;
+    if ((low & 6) == 4)
+        address |= (uint64_t)pci_read(bdf, 0x14 + 4 * bar) << 32;
+    return address < 1ull << 32 ? address : 0;
+}
+
+struct device {
+    uint32_t bdf;
+    uint64_t common, notify, isr, config;
+    uint32_t notify_port;
+};
+
+static void find_structures(struct device *d)
+{
+    uint32_t p = pci_read(d->bdf, 0x34) & 0xfc;
+    for (unsigned hops = 0; p && hops < 48; hops++) {
+        uint32_t head = pci_read(d->bdf, p);
+        if ((head & 0xff) == 9) {
+            uint32_t bar = pci_read(d->bdf, p + 4) & 0xff;
+            uint64_t offset = pci_read(d->bdf, p + 8);
+            uint64_t base = bar < 6 ? bar_address(d->bdf, bar) : 0;
+            uint32_t type = head >> 24;
+            if (type == 1 && base)
+                d->common = base + offset;
+            if (type == 2 && base)
+                d->notify = base + offset;
+            if (type == 2 && bar < 6 && (pci_read(d->bdf, 0x10 + 4 * bar) & 1))
+                d->notify_port = (pci_read(d->bdf, 0x10 + 4 * bar) & 0xfffcu) + (uint32_t)offset;
+            if (type == 3 && base)
+                d->isr = base + offset;
+            if (type == 4 && base)
+                d->config = base + offset;
+        }
+        p = head >> 8 & 0xfc;
+    }
+}
+
+static void write8(uint64_t base, uint32_t offset, uint8_t value)
+{
+    *(volatile uint8_t *)(base + offset) = value;
+}
+
+static void write16(uint64_t base, uint32_t offset, uint16_t value)
+{
+    *(volatile uint16_t *)(base + offset) = value;
+}
+
+static void write64(uint64_t base, uint32_t offset, uint64_t value)
+{
+    *(volatile uint32_t *)(base + offset) = (uint32_t)value;
+    *(volatile uint32_t *)(base + offset + 4) = (uint32_t)(value >> 32);
+}
+
+static void notify(const struct device *d, uint16_t value)
+{
+    if (d->notify)
+        *(volatile uint16_t *)d->notify = value;
+    else if (d->notify_port)
+        outw((uint16_t)d->notify_port, value);
+}
+
+static void registers(const struct device *d)
+{
+    for (uint32_t round = 0; round < 4; round++)
+        for (uint32_t offset = 0; offset < 64; offset++) {
+            write8(d->common, offset, (uint8_t)next());
+            write16(d->common, offset & ~1u, (uint16_t)next());
+            *(volatile uint32_t *)(d->common + (offset & ~3u)) = next();
+            (void)*(volatile uint8_t *)(d->common + offset);
+            if (offset % 8 == 0)
+                notify(d, (uint16_t)next());
+        }
+    write8(d->common, COMMON_STATUS, 0);
+    for (uint32_t offset = 0; d->config && offset < 64; offset++)
+        write8(d->config, offset, (uint8_t)next());
+}
+
+static void set_up(const struct device *d, uint16_t index)
+{
+    write16(d->common, COMMON_QUEUE_SELECT, index);
+    write16(d->common, COMMON_QUEUE_SIZE, QUEUE_SIZE);
+    write64(d->common, COMMON_QUEUE_DESC, (uint64_t)queue.table);
+    write64(d->common, COMMON_QUEUE_DRIVER, (uint64_t)queue.available);
+    write64(d->common, COMMON_QUEUE_DEVICE, (uint64_t)queue.used);
+    write16(d->common, COMMON_QUEUE_ENABLE, 1);
+}
+
+/* Accepts VERSION_1 and nothing else. */
+static void negotiate(const struct device *d)
+{
+    write8(d->common, COMMON_STATUS, 0);
+    write8(d->common, COMMON_STATUS, 1);
+    write8(d->common, COMMON_STATUS, 3);
+    *(volatile uint32_t *)(d->common + 8) = 0;
+    *(volatile uint32_t *)(d->common + 12) = 0;
+    *(volatile uint32_t *)(d->common + 8) = 1;
+    *(volatile uint32_t *)(d->common + 12) = 1;
+    write8(d->common, COMMON_STATUS, 11);
+}
+
+static void fill_descriptors(unsigned kind)
+{
+    for (uint16_t i = 0; i < QUEUE_SIZE; i++) {
+        volatile struct descriptor *t = &queue.table[i];
+        t->address = (uint64_t)buffer;
+        t->length = 64;
+        t->flags = 1 | (i & 1 ? 2 : 0);
+        t->next = (uint16_t)((i + 1) % QUEUE_SIZE); /* kind 0: a loop */
+        if (kind == 1)
+            t->address = (uint64_t)next() << 32 | next();
+        if (kind == 2)
+            t->length = 0xffffffffu;
+        if (kind == 3)
+            t->next = (uint16_t)next();
+        if (kind == 4)
+            t->flags = (uint16_t)next();
+        if (kind == 5)
+            t->address = 0xfee00000u;
+        if (kind == 6)
+            t->address = ~0ull - 16;
+        if (kind == 7)
+            t->address = 0xffffffffc0ull;
+    }
+}
+
+static void queues(const struct device *d)
+{
+    for (unsigned kind = 0; kind < 9; kind++) {
+        negotiate(d);
+        for (uint16_t q = 0; q < 4; q++)
+            set_up(d, q);
+        write8(d->common, COMMON_STATUS, 15);
+        fill_descriptors(kind);
+        for (uint16_t i = 0; i < QUEUE_SIZE; i++)
+            queue.available[2 + i] = kind == 8 ? (uint16_t)next() : i;
+        queue.available[1] = kind == 8 ? 0x7777 : QUEUE_SIZE;
+        for (uint16_t q = 0; q < 4; q++)
+            notify(d, q);
+        for (unsigned i = 0; i < 500; i++) { /* change it while it is read */
+            queue.table[next() % QUEUE_SIZE].address = next();
+            queue.table[next() % QUEUE_SIZE].next = (uint16_t)next();
+            queue.available[1] = (uint16_t)(queue.available[1] + 1);
+            if (i % 100 == 0)
+                notify(d, (uint16_t)(i / 100));
+        }
+    }
+    write8(d->common, COMMON_STATUS, 0);
+}
+
+/* Queue addresses outside memory, sizes that are no power of two. */
+static void bad_queues(const struct device *d)
+{
+    static const uint64_t bad[] = {0, 1, 0xfee00000ull, 0xfffffffffffff000ull, 1ull << 52, 0xcfull << 40};
+    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        negotiate(d);
+        set_up(d, 0);
+        write16(d->common, COMMON_QUEUE_SIZE, (uint16_t)(i * 3));
+        write64(d->common, COMMON_QUEUE_DESC + 8 * (i % 3), bad[i]);
+        write8(d->common, COMMON_STATUS, 15);
+        notify(d, 0);
+    }
+    write8(d->common, COMMON_STATUS, 0);
+}
+
+void guest_main(void)
+{
+    uint32_t devices = 0;
+    for (uint32_t bdf = 0; bdf < 256; bdf++) {
+        struct device d = {.bdf = bdf};
+        if ((pci_read(bdf, 0) & 0xffff) != VIRTIO_VENDOR)
+            continue;
+        pci_write(bdf, 4, 7);
+        find_structures(&d);
+        if (!d.common)
+            continue;
+        devices++;
+        registers(&d);
+        queues(&d);
+        bad_queues(&d);
+    }
+    say("info %u virtio devices\n", devices);
+    check("hostile_virtio.survived", true);
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Threads, notifications, portals, scheduling; on all CPUs. */
+#include "tests/ring3/ktest.h"
+
+#include <string.h>
+
+#define ROUNDS 1000u
+
+static uint32_t shared_portal, ping, pong;
+static _Atomic uint32_t progress;
+
+static uint32_t other_cpu(uint32_t i)
+{
+    const struct kinfo *k = (const struct kinfo *)KINFO_VA;
+    return i % k->cpu_count;
+}
+
+void test_notifications(void)
+{
+    uint64_t bits = 0;
+    uint32_t n = slot_alloc(), badged = slot_alloc();
+    CHECK_OK(sys_notif_create(n));
+    CHECK_OK(sys_notif_poll(n, &bits));
+    CHECK(bits == 0);
+    CHECK_OK(sys_notif_signal(n, 5));
+    CHECK_OK(sys_notif_signal(n, 8));
+    CHECK_OK(sys_notif_wait(n, 0, &bits));
+    CHECK(bits == 13);
+    CHECK_OK(sys_cap_copy(SLOT_SELF_PD, badged, n, RIGHT_ALL, 6));
+    CHECK_OK(sys_notif_signal(badged, ~0ull));
+    CHECK_OK(sys_notif_poll(n, &bits));
+    CHECK(bits == 6);
+    uint64_t start = time_tsc(), wait = time_ns_to_tsc(2000000);
+    CHECK(sys_notif_wait(n, start + wait, &bits) == ERR_TIMEOUT);
+    CHECK(time_tsc() - start >= wait);
+    CHECK_OK(sys_notif_timer(n, time_tsc() + wait, 0x100));
+    CHECK_OK(sys_notif_wait(n, 0, &bits));
+    CHECK(bits == 0x100);
+    CHECK_OK(sys_cap_revoke(n));
+    CHECK_OK(sys_cap_delete(SLOT_SELF_PD, n));
+    slot_free(n);
+    slot_free(badged);
+}
+
+static void ponger(void *arg)
+{
+    (void)arg;
+    uint64_t bits;
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        sys_notif_wait(ping, 0, &bits);
+        progress++;
+        sys_notif_signal(pong, 1);
+    }
+    sys_thread_exit();
+}
+
+static uint64_t state_of(uint32_t thread)
+{
+    sys_thread_info(thread);
+    return ((const struct thread_info *)utcb_self()->mr)->state;
+}
+
+static void crasher(void *arg)
+{
+    *(volatile uint32_t *)arg = 1;
+}
+
+void test_threads(void)
+{
+    uint64_t bits;
+    ping = slot_alloc();
+    pong = slot_alloc();
+    CHECK_OK(sys_notif_create(ping));
+    CHECK_OK(sys_notif_create(pong));
+    for (uint32_t cpu = 0; cpu < 4; cpu++) {
+        struct user_thread t;
+        progress = 0;
+        CHECK_OK(thread_spawn(&t, ponger, NULL, other_cpu(cpu), 20));
+        for (uint32_t i = 0; i < ROUNDS; i++) {
+            CHECK_OK(sys_notif_signal(ping, 1));
+            CHECK_OK(sys_notif_wait(pong, 0, &bits));
+        }
+        CHECK(progress == ROUNDS);
+    }
+    /* A fault stops the thread, tells us, and can be looked at. */
+    struct user_thread t;
+    CHECK_OK(thread_spawn(&t, crasher, (void *)0xdead000, 0, 20));
+    CHECK_OK(sys_thread_on_fault(t.slot, pong, 0x40));
+    if (state_of(t.slot) != THREAD_FAULTED)
+        CHECK_OK(sys_notif_wait(pong, 0, &bits));
+    CHECK(state_of(t.slot) == THREAD_FAULTED);
+    CHECK(((const struct thread_info *)utcb_self()->mr)->fault_addr == 0xdead000);
+    CHECK(((const struct thread_info *)utcb_self()->mr)->fault_vector == 14);
+    CHECK_OK(sys_cap_delete(SLOT_SELF_PD, t.slot));
+}
+
+/* Lets threads of any priority run. */
+static void pause_ms(uint64_t ms)
+{
+    uint64_t bits;
+    sys_notif_wait(pong, time_tsc() + time_ns_to_tsc(ms * 1000000), &bits);
+}
+
+static void server(void *arg)
+{
+    (void)arg;
+    uint64_t words_caps, badge;
+    int64_t status = sys_portal_wait(shared_portal, &words_caps, &badge);
+    while (status == OK) {
+        struct utcb *u = utcb_self();
+        uint64_t sum = badge;
+        for (uint32_t i = 0; i < (uint32_t)words_caps; i++)
+            sum += u->mr[i];
+        u->mr[0] = sum;
+        u->mr[1] = words_caps >> 32;
+        status = sys_portal_reply_wait(shared_portal, 2, 0, &words_caps, &badge);
+    }
+    progress = (uint32_t)-status;
+    sys_thread_exit();
+}
+
+static void client(void *arg)
+{
+    uint32_t portal = *(uint32_t *)arg;
+    struct utcb *u = utcb_self();
+    uint64_t words_caps, badge;
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        u->mr[0] = i;
+        u->mr[1] = 7;
+        if (sys_portal_call(portal, 2, 0, &words_caps, &badge) != OK || u->mr[0] != i + 7 + 100)
+            return;
+    }
+    progress++;
+    sys_thread_exit();
+}
+
+void test_ipc(void)
+{
+    struct utcb *u = utcb_self();
+    uint64_t words_caps, badge;
+    shared_portal = slot_alloc();
+    uint32_t badged = slot_alloc();
+    CHECK_OK(sys_portal_create(shared_portal));
+    CHECK_OK(sys_cap_copy(SLOT_SELF_PD, badged, shared_portal, RIGHT_COPY | RIGHT_WRITE, 100));
+    CHECK(sys_portal_wait(badged, &words_caps, &badge) == ERR_RIGHTS);
+    CHECK(sys_portal_call(badged, UTCB_WORDS + 1, 0, &words_caps, &badge) == ERR_ARG);
+    struct user_thread s, c[3];
+    CHECK_OK(thread_spawn(&s, server, NULL, other_cpu(1), 30));
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        u->mr[0] = i;
+        u->mr[1] = 1000;
+        CHECK_OK(sys_portal_call(badged, 2, 0, &words_caps, &badge));
+        CHECK(u->mr[0] == i + 1100 && (uint32_t)words_caps == 2);
+    }
+    /* Three clients at once. */
+    progress = 0;
+    for (uint32_t i = 0; i < 3; i++)
+        CHECK_OK(thread_spawn(&c[i], client, &badged, other_cpu(i), 20));
+    uint64_t deadline = time_ns() + 20000000000ull;
+    while (progress != 3 && time_ns() < deadline)
+        pause_ms(1);
+    CHECK(progress == 3);
+    /* The server's portal goes: it learns it, and so does a caller. */
+    CHECK_OK(sys_cap_revoke(shared_portal));
+    CHECK_OK(sys_cap_delete(SLOT_SELF_PD, shared_portal));
+    while (progress != (uint32_t)-ERR_GONE && time_ns() < deadline)
+        pause_ms(1);
+    CHECK(progress == (uint32_t)-ERR_GONE);
+    CHECK(sys_portal_call(badged, 0, 0, &words_caps, &badge) == ERR_CAP);
+}
+
+static _Atomic bool stop_spinning;
+
+static void spinner(void *arg)
+{
+    _Atomic uint64_t *count = arg;
+    while (!stop_spinning)
+        (*count)++;
+    sys_thread_exit();
+}
+
+void test_scheduling(void)
+{
+    static _Atomic uint64_t low, high, capped;
+    struct user_thread t[3];
+    uint32_t n = slot_alloc();
+    uint64_t bits;
+    CHECK_OK(sys_notif_create(n));
+    CHECK(sys_sc_create(slot_alloc(), 4096, 1, 0, 0) == ERR_ARG);
+    CHECK(sys_sc_create(slot_alloc(), 0, 64, 0, 0) == ERR_ARG);
+    CHECK(sys_sc_create(slot_alloc(), 0, 1, 5000, 1000) == ERR_ARG);
+    uint32_t cpu = other_cpu(1);
+    /* A budget of 20 % leaves 80 % to whoever is below; equals share. */
+    CHECK_OK(thread_spawn(&t[0], spinner, (void *)&capped, cpu, 10));
+    CHECK_OK(sys_sc_config(t[0].sc_slot, cpu, 10, 2000, 10000));
+    CHECK_OK(thread_spawn(&t[1], spinner, (void *)&low, cpu, 5));
+    CHECK_OK(thread_spawn(&t[2], spinner, (void *)&high, cpu, 5));
+    CHECK(sys_notif_wait(n, time_tsc() + time_ns_to_tsc(400000000), &bits) == ERR_TIMEOUT);
+    stop_spinning = true;
+    uint64_t used[3], sum = 0;
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(sys_sc_info(t[i].sc_slot));
+        used[i] = ((const struct sc_info *)utcb_self()->mr)->used_tsc;
+        sum += used[i];
+    }
+    log_line("scheduling: capped %lu%%, equals %lu%% and %lu%% of what ran", used[0] * 100 / sum,
+             used[1] * 100 / sum, used[2] * 100 / sum);
+    CHECK(used[0] * 100 / sum >= 15 && used[0] * 100 / sum <= 25);
+    CHECK(used[1] * 10 > used[2] * 7 && used[2] * 10 > used[1] * 7);
+}

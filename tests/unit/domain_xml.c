@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Domain XML: what virt-install writes is read, what cannot be honoured is refused by place. */
+#include "test.h"
+#include "manager/domain_value.c"
+#include "manager/domain_xml.c"
+#include "manager/domain_elements.c"
+#include "manager/domain_devices.c"
+
+static struct domain domain;
+static char error[DOMAIN_XML_ERROR];
+
+static bool read_text(const char *text)
+{
+    return domain_xml_read("t.xml", text, strlen(text), &domain, error);
+}
+
+/* A valid definition with `extra` before </domain> and `devices` inside <devices>. */
+static bool read_with(const char *extra, const char *devices)
+{
+    char text[8192];
+    snprintf(text, sizeof(text),
+             "<domain type='kvm'>\n<name>a</name>\n<memory>1024</memory>\n<os><type>hvm</type>"
+             "<kernel>k</kernel></os>\n%s\n<devices>%s</devices>\n</domain>\n",
+             extra, devices);
+    return read_text(text);
+}
+
+static bool refused(const char *extra, const char *devices, const char *message)
+{
+    if (read_with(extra, devices) || !strstr(error, message)) {
+        printf("  got \"%s\", expected \"%s\"\n", error, message);
+        return false;
+    }
+    return true;
+}
+
+static bool read_file(const char *path)
+{
+    static char text[DOMAIN_XML_MAX_SIZE];
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return false;
+    size_t size = fread(text, 1, sizeof(text), file);
+    fclose(file);
+    return domain_xml_read(path, text, size, &domain, error);
+}
+
+TEST(smallest_definition)
+{
+    CHECK(read_with("", ""));
+    CHECK(!strcmp(domain.name, "a"));
+    CHECK_EQ(domain.memory, 1 << 20);
+    CHECK_EQ(domain.vcpus, 1);
+    CHECK(!strcmp(domain.kernel.path, "k"));
+    CHECK_EQ(domain.on_poweroff, ACTION_DESTROY);
+    CHECK_EQ(domain.on_reboot, ACTION_RESTART);
+    CHECK_EQ(domain.on_crash, ACTION_DESTROY);
+    CHECK(domain.autostart && domain.has_kvm_pv);
+    CHECK(!domain.has_serial && !domain.has_rng && !domain.has_balloon);
+    CHECK_EQ(domain.start_order, DOMAIN_NO_ORDER);
+}
+
+TEST(virt_install_definition)
+{
+    CHECK(read_file("tests/fuzz/corpus/domain_xml/virt-install.xml"));
+    CHECK(!strcmp(domain.name, "alpha"));
+    CHECK_EQ(domain.memory, 256ull << 20);
+    CHECK_EQ(domain.vcpus, 2);
+    CHECK(domain.has_uuid && domain.uuid[0] == 0x4d && domain.uuid[15] == 0xde);
+    CHECK(!strcmp(domain.kernel.path, "images/vmlinuz"));
+    CHECK(!strcmp(domain.initrd.path, "images/initrd.img"));
+    CHECK(!strcmp(domain.cmdline, "console=ttyS0 quiet"));
+    CHECK(domain.has_serial && domain.has_rng && domain.has_balloon && !domain.has_virtio_console);
+    CHECK_EQ(domain.start_order, 10);
+    CHECK_EQ(domain.start_delay_ms, 2500);
+}
+
+TEST(dumpxml_definition)
+{
+    CHECK(read_file("tests/fuzz/corpus/domain_xml/dumpxml.xml"));
+    CHECK(!strcmp(domain.name, "beta"));
+    CHECK_EQ(domain.feature_count, 2);
+    CHECK(!strcmp(domain.feature[0].name, "avx2") && domain.feature[0].require);
+    CHECK(!strcmp(domain.feature[1].name, "rdrand") && !domain.feature[1].require);
+    CHECK_EQ(domain.on_crash, ACTION_RESTART);
+    CHECK(domain.has_virtio_console);
+    CHECK(domain.has_cpuset && domain.cpuset[0] == 0xb);
+}
+
+TEST(refusal_names_file_line_element_and_reason)
+{
+    CHECK(!read_with("<on_poweroff>destroy</on_poweroff>", "\n<disk type='file'/>"));
+    CHECK(!strcmp(error, "t.xml:7: <domain/devices/disk>: a guest has no disk here; its initrd is "
+                         "its root"));
+}
+
+TEST(unknown_is_refused)
+{
+    CHECK(refused("<frobnicate/>", "", "t.xml:5: <domain/frobnicate>: this element is not"));
+    CHECK(refused("<vcpu frob='1'>1</vcpu>", "", "attribute frob is not supported"));
+    CHECK(refused("", "<serial type='tcp'/>", "type=\"tcp\" cannot be honoured; possible: pty"));
+    CHECK(refused("<q:x xmlns:q='urn:q'/>", "", "<domain/*:x>: this element"));
+    CHECK(refused("<features><acpi>x</acpi></features>", "", "text where none belongs"));
+}
+
+TEST(wrong_values)
+{
+    CHECK(refused("<vcpu>0</vcpu>", "", "<domain/vcpu>: \"0\" is not a number from 1 to 64"));
+    CHECK(refused("<vcpu>65</vcpu>", "", "is not a number from 1 to 64"));
+    CHECK(refused("<vcpu>1</vcpu><vcpu>1</vcpu>", "", "given twice"));
+    CHECK(refused("<uuid>4dea</uuid>", "", "is not a UUID"));
+    CHECK(refused("<on_crash>coredump-restart</on_crash>", "", "destroy, restart, preserve"));
+    CHECK(refused("<clock offset='timezone'/>", "", "utc|localtime|variable"));
+    CHECK(refused("<clock><timer name='hpet'/></clock>", "", "the board has no hpet"));
+    CHECK(refused("<cpu><topology sockets='2' cores='2'/></cpu>", "", "makes 4 CPUs"));
+    CHECK(refused("<vcpu cpuset='0-'>1</vcpu>", "", "is not a list of CPUs"));
+    CHECK(refused("<currentMemory>512</currentMemory>", "", "differs from <memory>"));
+    CHECK(refused("<name>b</name>", "", "<domain/name>: given twice"));
+}
+
+TEST(missing_parts)
+{
+    CHECK(!read_text("<domain type='kvm'/>") && strstr(error, "<name> is missing"));
+    CHECK(!read_text("<domain type='kvm'><name>a</name></domain>"));
+    CHECK(strstr(error, "<memory> is missing"));
+    CHECK(!read_text("<domain type='kvm'><name>a</name><memory>4096</memory></domain>"));
+    CHECK(strstr(error, "<type>hvm</type> is missing"));
+    CHECK(!read_text("<domain type='kvm'><name>a</name><memory>4096</memory><os><type>hvm</type>"
+                     "</os></domain>"));
+    CHECK(strstr(error, "nothing to boot"));
+    CHECK(!read_text("<domain type='xen'/>") && strstr(error, "only type=\"kvm\""));
+    CHECK(!read_text("<network/>") && strstr(error, "not <domain>"));
+}
+
+TEST(names)
+{
+    CHECK(!read_text("<domain type='kvm'><name>a b</name></domain>"));
+    CHECK(strstr(error, "no blanks"));
+    CHECK(!read_text("<domain type='kvm'><name>a[b</name></domain>"));
+    CHECK(!read_text("<domain type='kvm'><name></name></domain>"));
+    CHECK(strstr(error, "1 to 63 bytes"));
+}
+
+TEST(paths)
+{
+    char out[DOMAIN_PATH];
+    const char *why;
+    CHECK(value_path(" ./a//b/./c ", out, sizeof(out), &why) && !strcmp(out, "a/b/c"));
+    CHECK(!value_path("/boot/vmlinuz", out, sizeof(out), &why) && strstr(why, "absolute"));
+    CHECK(!value_path("a/../../b", out, sizeof(out), &why) && strstr(why, ".."));
+    CHECK(!value_path("", out, sizeof(out), &why) && strstr(why, "empty"));
+    CHECK(!value_path("./", out, sizeof(out), &why) && strstr(why, "empty"));
+    CHECK(!value_path("abcd", out, 4, &why) && strstr(why, "too long"));
+    CHECK(value_path("abc", out, 4 + 1, &why) && !strcmp(out, "abc"));
+}
+
+TEST(units)
+{
+    uint64_t bytes;
+    CHECK(value_memory("1", "GiB", &bytes) && bytes == 1ull << 30);
+    CHECK(value_memory("1", "GB", &bytes) && bytes == ((1000000000ull + 4095) & ~4095ull));
+    CHECK(value_memory(" 4 ", NULL, &bytes) && bytes == 4096);
+    CHECK(value_memory("5", "bytes", &bytes) && bytes == 4096);
+    CHECK(!value_memory("1", "kib", &bytes));
+    CHECK(!value_memory("1x", "KiB", &bytes));
+    CHECK(!value_memory("-1", "KiB", &bytes));
+    CHECK(!value_memory("99999999999", "TiB", &bytes));
+    CHECK(!value_memory("18446744073709551615", "b", &bytes));
+    CHECK(!value_memory("18446744073709551616", "b", &bytes));
+}
+
+TEST(cpu_sets)
+{
+    uint64_t set[4];
+    CHECK(value_cpuset("0-3,^2,8", set, 4) && set[0] == 0x10b && !set[1]);
+    CHECK(value_cpuset("64 , 65", set, 4) && set[1] == 3);
+    CHECK(!value_cpuset("", set, 4) && !value_cpuset("3-1", set, 4) &&
+          !value_cpuset("256", set, 4));
+    CHECK(!value_cpuset("0-3,", set, 4) && !value_cpuset("0;1", set, 4));
+}
+
+TEST(seconds)
+{
+    uint32_t ms;
+    CHECK(value_seconds_ms("2.5", &ms) && ms == 2500);
+    CHECK(value_seconds_ms("3600", &ms) && ms == 3600000);
+    CHECK(!value_seconds_ms("3600.1", &ms) && !value_seconds_ms("1.", &ms));
+    CHECK(!value_seconds_ms("1.2345", &ms) && !value_seconds_ms("s", &ms));
+}
+
+TEST(uuids)
+{
+    uint8_t uuid[16];
+    char text[37];
+    CHECK(value_uuid("4dea22b3-1d52-d8f3-2516-782e98ab3fa0", uuid));
+    value_uuid_text(uuid, text);
+    CHECK(!strcmp(text, "4dea22b3-1d52-d8f3-2516-782e98ab3fa0"));
+    CHECK(value_uuid("4dea22b31d52d8f32516782e98ab3fa0", uuid));
+    CHECK(!value_uuid("-4dea22b31d52d8f32516782e98ab3fa0", uuid));
+    CHECK(!value_uuid("4dea22b31d52d8f32516782e98ab3fa00", uuid));
+    CHECK(!value_uuid("4dea22b31d52d8f32516782e98ab3fag", uuid));
+}
+
+TEST(entities_are_refused)
+{
+    CHECK(!read_text(
+        "<!DOCTYPE d [<!ENTITY a 'aaaa'>]><domain type='kvm'><name>&a;</name></domain>"));
+    CHECK(strstr(error, "document type"));
+    CHECK(!read_text("<!DOCTYPE d SYSTEM 'file:///etc/passwd'><domain type='kvm'/>"));
+    CHECK(strstr(error, "document type"));
+}
+
+TEST(limits)
+{
+    static char text[DOMAIN_XML_MAX_SIZE + 64];
+    size_t used = (size_t)sprintf(text, "<domain type='kvm'><metadata>");
+    for (int i = 0; i < 1000; i++)
+        used += (size_t)sprintf(text + used, "<x:a xmlns:x='urn:x'>");
+    CHECK(!domain_xml_read("t.xml", text, used, &domain, error));
+    CHECK(strstr(error, "more than 12 elements inside each other"));
+    memset(text, ' ', sizeof(text));
+    CHECK(!domain_xml_read("t.xml", text, sizeof(text), &domain, error));
+    CHECK(strstr(error, "more than 262144 bytes"));
+    memset(text, 'x', sizeof(text));
+    memcpy(text, "<domain type='kvm'><name>", 25);
+    CHECK(!domain_xml_read("t.xml", text, 20000, &domain, error));
+    CHECK(strstr(error, "bytes of text"));
+}
+
+TEST(message_carries_no_control_characters)
+{
+    CHECK(!read_text("<domain type='kvm'><vcpu>&#x9;&#x7f;\xc2\x9b</vcpu></domain>"));
+    for (const char *p = error; *p; p++)
+        CHECK((unsigned char)*p >= 0x20 && *p != 0x7f);
+}
+
+TEST(malformed)
+{
+    CHECK(!read_text("") && strstr(error, "not well-formed"));
+    CHECK(!read_text("<domain type='kvm'><name>a</domain>") && strstr(error, "mismatched tag"));
+    CHECK(!read_text("<domain type='kvm'><name>\xff</name></domain>"));
+}
+
+TEST(metadata)
+{
+    CHECK(read_with("<metadata><x:y xmlns:x='urn:x'><x:z a='1'>t</x:z></x:y></metadata>", ""));
+    CHECK(refused("<metadata><plain/></metadata>", "", "<domain/metadata/plain>"));
+    CHECK(refused("<metadata><m:stop xmlns:m='" DOMAIN_XML_NAMESPACE "'/></metadata>", "",
+                  "<domain/metadata/mullion:stop>"));
+    CHECK(read_with("<metadata><m:start xmlns:m='" DOMAIN_XML_NAMESPACE
+                    "' order='3' delay='0.25' auto='no'/></metadata>",
+                    ""));
+    CHECK_EQ(domain.start_order, 3);
+    CHECK_EQ(domain.start_delay_ms, 250);
+    CHECK(!domain.autostart);
+}
+
+TEST(devices)
+{
+    CHECK(read_with("", "<console type='pty'/>") && domain.has_serial);
+    CHECK(read_with("", "<console type='pty'><target type='virtio'/></console>"));
+    CHECK(domain.has_virtio_console && !domain.has_serial);
+    CHECK(refused("", "<serial type='pty'/><serial type='pty'/>", "a guest has one serial port"));
+    CHECK(refused("", "<rng model='virtio'><backend model='egd'/></rng>", "random|builtin"));
+    CHECK(refused("", "<interface type='network'/>", "a guest has no network here"));
+    CHECK(refused("", "<hostdev mode='subsystem'/>", "devices of the host are not passed on"));
+    CHECK(read_with("", "<memballoon model='none'/>") && !domain.has_balloon);
+}
+
+/* docs/domain-xml.md speaks of every element that the tables know. */
+TEST(every_element_is_documented)
+{
+    static char text[65536];
+    FILE *file = fopen("docs/domain-xml.md", "r");
+    CHECK(file);
+    text[fread(text, 1, sizeof(text) - 1, file)] = 0;
+    fclose(file);
+    const struct element_rule *tables[] = {domain_rules, device_rules};
+    for (int t = 0; t < 2; t++) {
+        for (const struct element_rule *r = tables[t]; r->path; r++) {
+            char mark[128];
+            snprintf(mark, sizeof(mark), "| `%s` |", r->path);
+            if (!strstr(text, mark))
+                printf("  not in docs/domain-xml.md: %s\n", r->path);
+            CHECK(strstr(text, mark));
+        }
+    }
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        char mark[128];
+        snprintf(mark, sizeof(mark), "| `%s` |", refusals[i].path);
+        CHECK(strstr(text, mark));
+    }
+}

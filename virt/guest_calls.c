@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* System calls on guest spaces. */
+#include "arch/x86_64/platform.h"
+#include "kernel/notif.h"
+#include "kernel/quiesce.h"
+#include "kernel/syscall.h"
+#include "virt/guest.h"
+#include "virt/ops.h"
+
+static int64_t guest_setup(struct guest *guest, struct pd *payer)
+{
+    int64_t status = OK;
+    guest->tables = pd_pages(payer, 1, &status);
+    if (!guest->tables)
+        return status;
+    uint64_t *root = pd_pages(payer, 0, &status);
+    if (!root)
+        return status; /* guest_free gives the tables back */
+    space_init(&guest->space, virt->nested, root, GUEST_LIMIT, true, payer);
+    return OK;
+}
+
+int64_t sys_guest_create(struct thread *self, struct regs *r)
+{
+    if (!virt)
+        return ERR_CPU;
+    int64_t status = cap_reserve(self->pd, r->rdi);
+    if (status != OK)
+        return status;
+    struct guest *guest = obj_create(self->pd, OBJ_GUEST, sizeof(*guest), &status);
+    if (!guest)
+        return status;
+    status = guest_setup(guest, self->pd);
+    if (status == OK)
+        return cap_insert(self->pd, r->rdi, &guest->obj, RIGHT_ALL, 0, NULL);
+    guest->obj.dead = true;
+    obj_unref(&guest->obj);
+    return status;
+}
+
+int64_t sys_guest_cpuid(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct guest, guest, r->rdi, OBJ_GUEST, RIGHT_CONTROL);
+    uint32_t leaf = (uint32_t)r->rsi;
+    uint32_t flags = (uint32_t)r->rdx, subleaf = (uint32_t)(r->rdx >> 32);
+    struct cpuid_regs wanted = {.eax = (uint32_t)r->r10,
+                                .ebx = (uint32_t)(r->r10 >> 32),
+                                .ecx = (uint32_t)r->r8,
+                                .edx = (uint32_t)(r->r8 >> 32)};
+    if ((flags & ~CPUID_KEY_SUBLEAF) || r->rsi > UINT32_MAX)
+        return ERR_ARG;
+    struct cpuid_regs host = cpuid(leaf, subleaf);
+    if (leaf == 1)
+        host.edx |= 1u << 9; /* the guest's APIC is ours, whatever the host's CPUID says */
+    return cpuid_set(&guest->tables->cpuid, leaf, subleaf, flags,
+                     cpuid_mask(leaf, subleaf, wanted, host));
+}
+
+int64_t sys_guest_msr(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct guest, guest, r->rdi, OBJ_GUEST, RIGHT_CONTROL);
+    if ((r->rsi | r->rdx | r->r10) > UINT32_MAX)
+        return ERR_ARG;
+    return msr_rule_set(&guest->tables->msr, (uint32_t)r->rsi, (uint32_t)r->rdx, (uint32_t)r->r10,
+                        r->r8);
+}
+
+int64_t sys_guest_doorbell(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct guest, guest, r->rdi, OBJ_GUEST, RIGHT_CONTROL);
+    uint32_t flags = (uint32_t)r->rsi;
+    struct doorbell model = {.kind = flags & DOORBELL_MMIO,
+                             .address = r->rdx,
+                             .match = (flags & DOORBELL_MATCH) != 0,
+                             .value = r->r10,
+                             .bits = r->r9};
+    if ((flags & ~(DOORBELL_MMIO | DOORBELL_REMOVE | DOORBELL_MATCH)) || r->rsi > UINT32_MAX)
+        return ERR_ARG;
+    if (model.address >= (model.kind == DOORBELL_PIO ? 0x10000 : GUEST_LIMIT))
+        return ERR_ARG;
+    if (flags & DOORBELL_REMOVE) {
+        struct doorbell *bell = doorbell_remove(&guest->tables->doorbells, &model);
+        if (!bell)
+            return ERR_ARG;
+        quiesce();
+        doorbell_free(bell);
+        return OK;
+    }
+    ARG_OBJECT(struct notif, notif, r->r8, OBJ_NOTIF, RIGHT_WRITE);
+    model.notif = notif;
+    return doorbell_add(&guest->tables->doorbells, &model);
+}
+
+int64_t sys_guest_msi(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct guest, guest, r->rdi, OBJ_GUEST, RIGHT_WRITE);
+    struct apic_message m;
+    if (!msi_decode(r->rsi, r->rdx, &m))
+        return ERR_ARG;
+    guest_deliver(guest, &m, NULL);
+    return OK;
+}
+
+int64_t sys_host_cpuid(struct thread *self, struct regs *r)
+{
+    (void)self;
+    struct cpuid_regs shown = cpuid_policy((uint32_t)r->rdi, (uint32_t)r->rsi);
+    r->rdi = (uint64_t)shown.ebx << 32 | shown.eax;
+    r->rsi = (uint64_t)shown.edx << 32 | shown.ecx;
+    return OK;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The guest's local APIC. Owned by whoever has claimed the vCPU; others may only call vlapic_post()
+ * and vlapic_matches(). (Intel SDM vol. 3, "Advanced Programmable Interrupt Controller"; AMD APM
+ * vol. 2, same title.) */
+#ifndef VIRT_VLAPIC_H
+#define VIRT_VLAPIC_H
+
+#include "sched/timer.h"
+
+#define APIC_BASE_BSP    (1ull << 8)
+#define APIC_BASE_EXTD   (1ull << 10)
+#define APIC_BASE_ENABLE (1ull << 11)
+#define APIC_BASE_RESET  0xfee00000ull
+
+#define X2APIC_MSR_FIRST 0x800u
+#define X2APIC_MSR_LAST  0x8ffu
+
+/* Delivery modes (ICR, LVT, MSI data bits 10:8). */
+enum apic_mode {
+    APIC_FIXED,
+    APIC_LOWEST,
+    APIC_SMI,
+    APIC_RESERVED3,
+    APIC_NMI,
+    APIC_INIT,
+    APIC_SIPI,
+    APIC_EXTINT
+};
+
+enum vlapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVTS };
+
+struct vlapic {
+    uint32_t irr[8]; /* atomic: any CPU sets, the owner clears */
+    uint32_t tmr[8]; /* atomic: set with irr; 1: level */
+    uint32_t isr[8];
+    uint8_t tpr;
+    uint32_t id, ldr, dfr, svr, esr, esr_pending, icr2, icr;
+    uint32_t lvt[LVTS];
+    uint32_t timer_initial, timer_divide;
+    uint64_t base;         /* IA32_APIC_BASE */
+    uint64_t deadline;     /* guest's IA32_TSC_DEADLINE, 0: not armed */
+    uint64_t timer_start;  /* host TSC at which the running count began */
+    uint64_t timer_period; /* TSC cycles of timer_initial; 0: stopped */
+    struct timer timer;
+};
+
+struct vcpu;
+struct guest;
+
+/* An interrupt message between APICs, or from a device. */
+struct apic_message {
+    uint32_t dest;
+    uint8_t vector;
+    uint8_t mode; /* enum apic_mode */
+    bool logical, level;
+    bool x2; /* dest is 32 bits wide, by x2APIC rules */
+};
+
+/* State after power-up; init: after INIT (identity and IA32_APIC_BASE stay). */
+void vlapic_reset(struct vcpu *vcpu, bool init);
+/* Sets a vector pending, from any CPU. The caller then requests REQ_IRQ. */
+void vlapic_post(struct vlapic *lapic, uint8_t vector, bool level);
+/* Is this APIC addressed? From any CPU. */
+bool vlapic_matches(const struct vlapic *lapic, const struct apic_message *m);
+static inline bool vlapic_enabled(const struct vlapic *lapic) /* software and hardware */
+{
+    return (lapic->base & APIC_BASE_ENABLE) != 0 && (lapic->svr & 0x100u) != 0;
+}
+static inline bool vlapic_x2(const struct vlapic *lapic)
+{
+    return (lapic->base & APIC_BASE_EXTD) != 0;
+}
+/* Highest vector above everything in service, whatever TPR says; -1: none. */
+int vlapic_highest(const struct vlapic *lapic);
+/* Highest vector pending and in service; -1: none. */
+int vlapic_irr_highest(const struct vlapic *lapic);
+int vlapic_isr_highest(const struct vlapic *lapic);
+uint8_t vlapic_ppr(const struct vlapic *lapic);
+/* The CPU took the vector: from pending to in service. */
+void vlapic_accept(struct vlapic *lapic, uint8_t vector);
+/* End of interrupt. Vector that the VMM must know of (level-triggered), or -1. */
+int vlapic_eoi(struct vlapic *lapic);
+/* The timer ran out: sets its vector pending, starts the next period. */
+void vlapic_timer_expired(struct vcpu *vcpu);
+/* The guest's TSC jumped: the deadline keeps its guest time. */
+void vlapic_tsc_changed(struct vcpu *vcpu);
+
+/* Result of a register access. */
+enum vlapic_result { VLAPIC_OK, VLAPIC_FAULT, VLAPIC_EOI /* *value: vector, for the VMM */ };
+/* By xAPIC offset (0x000..0x3f0) or x2APIC MSR number. */
+enum vlapic_result vlapic_read(struct vcpu *vcpu, uint32_t offset, uint64_t *value);
+enum vlapic_result vlapic_write(struct vcpu *vcpu, uint32_t offset, uint64_t *value);
+enum vlapic_result vlapic_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
+enum vlapic_result vlapic_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
+bool vlapic_set_base(struct vcpu *vcpu, uint64_t value); /* false: #GP */
+uint64_t vlapic_deadline(const struct vlapic *lapic);
+void vlapic_set_deadline(struct vcpu *vcpu, uint64_t guest_tsc);
+
+#endif

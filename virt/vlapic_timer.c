@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* All but the firing itself runs on the owner's CPU: the timer only sets a request. */
+#include "virt/vlapic_timer.h"
+
+#include "arch/x86_64/insn.h"
+#include "arch/x86_64/platform.h"
+#include "virt/vcpu.h"
+
+#define MODE_MASK     0x60000u
+#define MODE_ONESHOT  0x00000u
+#define MODE_PERIODIC 0x20000u
+#define MODE_DEADLINE 0x40000u
+#define LVT_MASKED    0x10000u
+/* A guest cannot make the host take timer interrupts faster than this, in nanoseconds. */
+#define PERIOD_MIN_NS 20000u
+
+static uint32_t mode(const struct vlapic *lapic)
+{
+    return lapic->lvt[LVT_TIMER] & MODE_MASK;
+}
+
+/* Divide configuration: bits 3, 1, 0; 0b111 is by 1. */
+static uint32_t divisor(const struct vlapic *lapic)
+{
+    uint32_t bits = (lapic->timer_divide & 3) | (lapic->timer_divide & 8) >> 1;
+    return 1u << ((bits + 1) & 7);
+}
+
+/* At most 2^32 counts by 128, and a TSC below 2^23 kHz: fits. */
+static uint64_t counts_to_tsc(const struct vlapic *lapic, uint32_t counts)
+{
+    return (uint64_t)counts * divisor(lapic) * tsc_khz / 1000000;
+}
+
+static void timer_fire(struct timer *timer)
+{
+    struct vcpu *vcpu = container_of(timer, struct vcpu, lapic.timer);
+    vcpu_request(vcpu, REQ_TIMER);
+}
+
+void vlapic_timer_init(struct vlapic *lapic)
+{
+    timer_init(&lapic->timer, timer_fire);
+}
+
+void vlapic_timer_stop(struct vlapic *lapic)
+{
+    timer_disarm(&lapic->timer);
+    lapic->timer_period = 0;
+    lapic->deadline = 0;
+}
+
+static void start(struct vlapic *lapic, uint64_t now)
+{
+    lapic->timer_start = now;
+    lapic->timer_period = counts_to_tsc(lapic, lapic->timer_initial);
+    uint64_t shortest = (uint64_t)PERIOD_MIN_NS * tsc_khz / 1000000;
+    if (mode(lapic) == MODE_PERIODIC && lapic->timer_period < shortest)
+        lapic->timer_period = shortest;
+    timer_arm(&lapic->timer, now + lapic->timer_period);
+}
+
+void vlapic_timer_set_initial(struct vcpu *vcpu, uint32_t value)
+{
+    struct vlapic *lapic = &vcpu->lapic;
+    if (mode(lapic) == MODE_DEADLINE)
+        return;
+    vlapic_timer_stop(lapic);
+    lapic->timer_initial = value;
+    if (value)
+        start(lapic, rdtsc());
+}
+
+/* Counting goes on with the new divider from the present count. */
+void vlapic_timer_set_divide(struct vcpu *vcpu, uint32_t value)
+{
+    struct vlapic *lapic = &vcpu->lapic;
+    uint32_t left = vlapic_timer_current(lapic);
+    lapic->timer_divide = value;
+    if (!left)
+        return;
+    uint64_t now = rdtsc();
+    uint64_t remaining = counts_to_tsc(lapic, left);
+    lapic->timer_period = counts_to_tsc(lapic, lapic->timer_initial);
+    lapic->timer_start = now + remaining - lapic->timer_period;
+    timer_arm(&lapic->timer, now + remaining);
+}
+
+uint32_t vlapic_timer_current(const struct vlapic *lapic)
+{
+    if (!lapic->timer_period || mode(lapic) == MODE_DEADLINE)
+        return 0;
+    uint64_t end = lapic->timer_start + lapic->timer_period;
+    uint64_t now = rdtsc();
+    if (now >= end) {
+        if (mode(lapic) != MODE_PERIODIC)
+            return 0;
+        end += ((now - end) / lapic->timer_period + 1) * lapic->timer_period;
+    }
+    uint64_t counts = (end - now) * 1000000 / tsc_khz / divisor(lapic);
+    return counts > lapic->timer_initial ? lapic->timer_initial : (uint32_t)counts;
+}
+
+uint64_t vlapic_deadline(const struct vlapic *lapic)
+{
+    return mode(lapic) == MODE_DEADLINE ? lapic->deadline : 0;
+}
+
+void vlapic_set_deadline(struct vcpu *vcpu, uint64_t guest_tsc)
+{
+    struct vlapic *lapic = &vcpu->lapic;
+    if (mode(lapic) != MODE_DEADLINE)
+        return;
+    lapic->deadline = guest_tsc;
+    if (!guest_tsc) {
+        timer_disarm(&lapic->timer);
+        return;
+    }
+    /* Compared in guest time, where neither side has wrapped. */
+    uint64_t now = rdtsc();
+    if (guest_tsc <= now + vcpu->tsc_offset) {
+        timer_disarm(&lapic->timer);
+        vcpu_note(vcpu, REQ_TIMER);
+        return;
+    }
+    uint64_t wait = guest_tsc - (now + vcpu->tsc_offset);
+    timer_arm(&lapic->timer, wait > UINT64_MAX / 2 ? UINT64_MAX / 2 + now : now + wait);
+}
+
+void vlapic_tsc_changed(struct vcpu *vcpu)
+{
+    if (vlapic_deadline(&vcpu->lapic))
+        vlapic_set_deadline(vcpu, vcpu->lapic.deadline);
+}
+
+/* The request may be older than the timer's present setting: look at the time, not at the word. */
+void vlapic_timer_expired(struct vcpu *vcpu)
+{
+    struct vlapic *lapic = &vcpu->lapic;
+    uint64_t now = rdtsc();
+    if (mode(lapic) == MODE_DEADLINE) {
+        if (!lapic->deadline)
+            return;
+        if (now + vcpu->tsc_offset < lapic->deadline) {
+            vlapic_set_deadline(vcpu, lapic->deadline);
+            return;
+        }
+        lapic->deadline = 0;
+    } else {
+        if (!lapic->timer_period)
+            return;
+        uint64_t end = lapic->timer_start + lapic->timer_period;
+        if (now < end) {
+            timer_arm(&lapic->timer, end);
+            return;
+        }
+        if (mode(lapic) == MODE_PERIODIC) {
+            /* Periods that passed unseen are not made up for: one interrupt tells of all. */
+            lapic->timer_start +=
+                (now - end) / lapic->timer_period * lapic->timer_period + lapic->timer_period;
+            timer_arm(&lapic->timer, lapic->timer_start + lapic->timer_period);
+        } else {
+            lapic->timer_period = 0;
+        }
+    }
+    vcpu->stat[STAT_TIMER]++;
+    uint32_t lvt = lapic->lvt[LVT_TIMER];
+    if (!(lvt & LVT_MASKED) && (lvt & 0xff) >= 16)
+        vlapic_post(lapic, (uint8_t)lvt, false);
+}
