@@ -7,4 +7,5 @@ UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 $(B)/unit/%: tests/unit/%.c $(GEN)/stamp $$(UNIT_LIBS_$$*)
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) $(HOST_TP) $< $(UNIT_LIBS_$*) -o $@
+UNIT_LIBS_domain_xml := $(B)/host/libexpat.a
 -include $(UNIT_BIN:%=%.d)
