@@ -59,6 +59,13 @@ void line_hide(struct line_editor *e)
     e->shown = false;
 }
 
+void line_leave(struct line_editor *e)
+{
+    if (e->shown)
+        write_string(e, "\r\n");
+    e->shown = false;
+}
+
 void line_next(struct line_editor *e)
 {
     e->length = e->cursor = 0;

@@ -43,5 +43,7 @@ void line_next(struct line_editor *editor);
 /* Takes the line off the terminal before other output, and puts it back. */
 void line_hide(struct line_editor *editor);
 void line_show(struct line_editor *editor);
+/* Leaves the line where it is and goes on below it. */
+void line_leave(struct line_editor *editor);
 
 #endif

@@ -14,13 +14,14 @@
 #include "user/program.h"
 #include "user/syscall_stubs.h"
 
-#define PROMPT       "mullion # "
-#define LEAVE_KEY    0x1d /* Ctrl-], as in virsh */
-#define KLOG_BOOT_NS 100000000ull
-#define KLOG_NS      1000000000ull
-#define BOOT_NS      20000000000ull
-#define DRAIN_BYTES  2048u
-#define TEXT_SIZE    (256u << 10)
+#define PROMPT         "mullion # "
+#define LEAVE_KEY      0x1d /* Ctrl-], as in virsh */
+#define KLOG_BOOT_NS   100000000ull
+#define KLOG_NS        1000000000ull
+#define BOOT_NS        20000000000ull
+#define DRAIN_BYTES    2048u
+#define PROMPT_REST_NS 300000000ull /* console=all: the prompt comes back after such a silence */
+#define TEXT_SIZE      (256u << 10)
 
 static const struct console_config *config;
 static struct guest guests[CLIENT_DOMAINS];
@@ -29,6 +30,7 @@ static struct line_editor editor;
 static struct guest *attached; /* NULL: at the prompt */
 static enum mgr_channel attached_channel;
 static uint64_t klog_position, klog_next_ns, started_ns, prefix_next_ns;
+static uint64_t output_ns, prompt_next_ns;
 static char text_bytes[TEXT_SIZE];
 
 static void editor_write(void *context, const char *bytes, size_t length)
@@ -37,10 +39,21 @@ static void editor_write(void *context, const char *bytes, size_t length)
     terminal_write(bytes, length);
 }
 
+/* Makes room for output. For a person the prompt is taken away; a script that follows console=all
+ * wants every line to begin at its first column, so there it is left above. */
+static void clear_prompt(void)
+{
+    output_ns = time_ns();
+    if (config->all)
+        line_leave(&editor);
+    else
+        line_hide(&editor);
+}
+
 /* Whole lines between what is being typed or a guest writes. */
 static void print_line(const char *line, size_t length)
 {
-    line_hide(&editor);
+    clear_prompt();
     terminal_text(line, length);
     terminal_write("\r\n", 2);
 }
@@ -66,7 +79,13 @@ static void on_output(void *context, struct guest *guest, enum mgr_channel chann
 
 static void show_prompt(void)
 {
-    if (!attached)
+    uint64_t now = time_ns();
+    prompt_next_ns = 0;
+    if (attached || editor.shown)
+        return;
+    if (config->all && now - output_ns < PROMPT_REST_NS)
+        prompt_next_ns = output_ns + PROMPT_REST_NS;
+    else
         line_show(&editor);
 }
 
@@ -141,7 +160,7 @@ static void show_klog(void)
         return;
     klog_next_ns = now + (now - started_ns < BOOT_NS ? KLOG_BOOT_NS : KLOG_NS);
     while (client_klog(&klog_position, bytes, sizeof(bytes), &length) == OK && length) {
-        line_hide(&editor);
+        clear_prompt();
         terminal_text(bytes, length);
     }
 }
@@ -198,6 +217,7 @@ static void type(const uint8_t *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
         if (!attached) {
+            line_show(&editor);
             if (line_key(&editor, bytes[i]))
                 run_line();
         } else if (bytes[i] == LEAVE_KEY) {
@@ -219,6 +239,7 @@ static void wait_for_events(uint64_t *bits)
 {
     uint64_t now = time_ns(), poll = terminal_poll_ns();
     uint64_t next = earlier(attached ? 0 : klog_next_ns, prefix_next_ns);
+    next = earlier(next, prompt_next_ns);
     next = earlier(next, poll ? now + poll : 0);
     uint64_t deadline = 0;
     if (next)

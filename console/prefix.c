@@ -19,8 +19,7 @@ static void put(struct prefix *p, const char *name, const uint8_t *bytes, uint32
 {
     if (p->used + length > PREFIX_LINE)
         emit_line(p, name, emit, context);
-    if (!p->used)
-        p->since_ns = now_ns;
+    p->since_ns = now_ns;
     memcpy(p->line + p->used, bytes, length);
     p->used += length;
 }

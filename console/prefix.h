@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define PREFIX_LINE    480u
-#define PREFIX_HOLD_NS 200000000ull /* a line without its end is shown after this time */
+#define PREFIX_HOLD_NS 200000000ull /* a line that is not ended is shown when it rests so long */
 
 struct prefix {
     char line[PREFIX_LINE];
@@ -18,7 +18,7 @@ struct prefix {
     uint32_t character;
     uint8_t sequence[4];
     uint32_t sequence_used;
-    uint64_t since_ns; /* when the first byte of the line came */
+    uint64_t since_ns; /* when the newest byte of the line came */
 };
 
 typedef void prefix_emit(void *context, const char *name, const char *line, size_t length);

@@ -3,8 +3,8 @@
 #include "test.h"
 #include "manager/lifecycle.c"
 
-static struct domain d = {.on_poweroff = ACTION_DESTROY, .on_reboot = ACTION_RESTART,
-                          .on_crash = ACTION_DESTROY};
+static struct domain d = {
+    .on_poweroff = ACTION_DESTROY, .on_reboot = ACTION_RESTART, .on_crash = ACTION_DESTROY};
 
 static struct vm_decision go(enum vm_state state, enum vm_input input)
 {

@@ -60,7 +60,9 @@ TEST(editing_keys)
     setup();
     type("abc\x7f\x08x");
     CHECK(!strcmp(e.line, "ax"));
-    type("\x01" "1\x05" "2");
+    type("\x01"
+         "1\x05"
+         "2");
     CHECK(!strcmp(e.line, "1ax2"));
     type("\x02\x02\x0b");
     CHECK(!strcmp(e.line, "1a"));

@@ -37,6 +37,7 @@ TEST(held_line_is_shown_after_its_time)
     feed("login: ");
     CHECK_EQ(prefix_tick(&p, "alpha", 1 + PREFIX_HOLD_NS - 1, emit, NULL), 1 + PREFIX_HOLD_NS);
     CHECK(!out[0]);
+    prefix_feed(&p, "alpha", (const uint8_t *)"", 0, 50, emit, NULL);
     CHECK_EQ(prefix_tick(&p, "alpha", 1 + PREFIX_HOLD_NS, emit, NULL), 0);
     CHECK(!strcmp(out, "[alpha] login: \n"));
     CHECK_EQ(prefix_tick(&p, "alpha", 9 * PREFIX_HOLD_NS, emit, NULL), 0);
@@ -51,7 +52,10 @@ TEST(escape_sequences_are_dropped)
 {
     CHECK(!strcmp(feed("\x1b[31mred\x1b[0m\x1b[2J\x1b[1;1H!\n"), "[alpha] red!\n"));
     CHECK(!strcmp(feed("\x1b]0;title\x07x\x1b]0;t\x1b\\y\x1bPq\x1b\\z\n"), "[alpha] xyz\n"));
-    CHECK(!strcmp(feed("\x1b(Ba\x1b" "7b\x1b" "Mc\n"), "[alpha] abc\n"));
+    CHECK(!strcmp(feed("\x1b(Ba\x1b"
+                       "7b\x1b"
+                       "Mc\n"),
+                  "[alpha] abc\n"));
 }
 
 /* A sequence that is never ended does not swallow the lines after it. */
@@ -67,11 +71,15 @@ TEST(utf8)
 {
     CHECK(!strcmp(feed("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\n"),
                   "[alpha] \xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\n"));
-    CHECK(!strcmp(feed("\xc2\x9b" "31m\n"), "[alpha] ?31m\n")); /* C1 CSI */
-    CHECK(!strcmp(feed("\x9b" "2J\n"), "[alpha] ?2J\n"));
-    CHECK(!strcmp(feed("\xc0\x9b\n"), "[alpha] ??\n"));          /* over-long */
+    CHECK(!strcmp(feed("\xc2\x9b"
+                       "31m\n"),
+                  "[alpha] ?31m\n")); /* C1 CSI */
+    CHECK(!strcmp(feed("\x9b"
+                       "2J\n"),
+                  "[alpha] ?2J\n"));
+    CHECK(!strcmp(feed("\xc0\x9b\n"), "[alpha] ??\n")); /* over-long */
     CHECK(!strcmp(feed("\xe0\x82\x9b\n"), "[alpha] ?\n"));
-    CHECK(!strcmp(feed("\xed\xa0\x80\n"), "[alpha] ?\n"));       /* surrogate */
+    CHECK(!strcmp(feed("\xed\xa0\x80\n"), "[alpha] ?\n")); /* surrogate */
 }
 
 TEST(long_lines_are_cut)

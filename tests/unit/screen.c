@@ -88,7 +88,8 @@ TEST(colours)
 TEST(titles_and_private_sequences_are_swallowed)
 {
     setup();
-    show("\x1b]0;title\x07" "a\x1b[?25lb\x1b(Bc");
+    show("\x1b]0;title\x07"
+         "a\x1b[?25lb\x1b(Bc");
     CHECK(!strcmp(row_text(0), "abc"));
 }
 
@@ -112,7 +113,7 @@ TEST(any_bytes_stay_inside)
         seed = seed * 1664525 + 1013904223;
         uint8_t byte = (uint8_t)(seed >> 24);
         if (seed >> 20 & 1)
-            byte = (uint8_t)"\x1b[;0123456789HABCDJKm"[byte % 20];
+            byte = (uint8_t) "\x1b[;0123456789HABCDJKm"[byte % 20];
         screen_write(&s, &byte, 1);
         CHECK(s.column < s.columns && s.row < s.rows);
     }
@@ -173,7 +174,8 @@ TEST(keyboard)
     CHECK(!strcmp(keys((uint8_t[]){0x1e, 0x9e, 0x30, 0x02, 0x39, 0x1c}, 6), "ab1 \r"));
     CHECK(!strcmp(keys((uint8_t[]){0x2a, 0x1e, 0x02, 0xaa, 0x1e}, 5), "A!a"));
     CHECK(!strcmp(keys((uint8_t[]){0x3a, 0xba, 0x1e, 0x02, 0x2a, 0x1e}, 6), "A1a"));
-    CHECK(!strcmp(keys((uint8_t[]){0x1d, 0x1e, 0x1b, 0x9d, 0x1e}, 5), "\x01\x1d" "a"));
+    CHECK(!strcmp(keys((uint8_t[]){0x1d, 0x1e, 0x1b, 0x9d, 0x1e}, 5), "\x01\x1d"
+                                                                      "a"));
     CHECK(!strcmp(keys((uint8_t[]){0xe0, 0x48, 0xe0, 0xc8, 0xe0, 0x53}, 6), "\x1b[A\x1b[3~"));
     CHECK(!strcmp(keys((uint8_t[]){0xe0, 0x2a, 0xe0, 0x4b, 0x1e}, 5), "\x1b[Da"));
     CHECK(!strcmp(keys((uint8_t[]){0x2c, 0x2d, 0x33, 0x34, 0x35, 0x2b, 0x28, 0x29, 0x37}, 9),
