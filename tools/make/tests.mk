@@ -10,6 +10,7 @@ UNIT_LIBS_task_switch := $(B)/host/libzydis.a
 $(B)/unit/%: tests/unit/%.c $(GEN)/stamp $$(UNIT_LIBS_$$*)
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) $(HOST_TP) $< $(UNIT_LIBS_$*) -o $@
+UNIT_LIBS_domain_xml := $(B)/host/libexpat.a
 -include $(UNIT_BIN:%=%.d)
 
 FUZZ_SRC := $(wildcard tests/fuzz/*.c)
