@@ -98,7 +98,7 @@ def run_kvm(chosen):
     kernel, modules = debian.cloud_kernel(harness.CACHE)
     lines = [kvm_rig.SETUP]
     for entry in chosen:
-        lines.append(f"$b timeout {LIMIT} /run {entry.name} -m {entry.memory} -smp {entry.cpus}"
+        lines.append(f"$b timeout -s KILL {LIMIT} /run {entry.name} -m {entry.memory} -smp {entry.cpus}"
                      " -device isa-debug-exit,iobase=0xf4 -device pci-testdev"
                      f" -kernel /{os.path.basename(entry.flat)} -append '{entry.arguments}'\n"
                      f'echo "== end {entry.name}"\n')
@@ -143,7 +143,7 @@ def main():
     parser.add_argument("folder", help="built tree of kvm-unit-tests")
     parser.add_argument("--rig", action="append", choices=("bare", "kvm", "mullion"))
     parser.add_argument("name", nargs="*", help="only these entries")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     rigs = options.rig or ["bare", "kvm", "mullion"]
     chosen = [e for e in entries(options.folder) if (e.name in options.name if options.name
                                                      else e.usable)]
