@@ -77,8 +77,7 @@ class Machine:
         self.unfinished = cut.group(0) if cut else ""
         text = text[:cut.start()] if cut else text
         text = re.sub(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|[()].|[=>78cM])", "", text)
-        return re.sub(r"\r(?!\n)", "\r\r\n", re.sub(r"\r+\n", "\r\n", text)).replace(
-            "\r\r\n", "\0").replace("\r\n", "\n").replace("\0", "\r\n")
+        return re.sub(r"\r+\n", "\n", text).replace("\r", "\r\n")
 
     def _fail(self, what):
         tail = self.text[max(self.position, len(self.text) - 1500):]
