@@ -73,7 +73,7 @@ class Machine:
         """Without escape sequences. A line end is a newline alone; a carriage return alone, which
         is how a prompt is redrawn, becomes return and newline, so that "^" matches after it."""
         text = self.unfinished + text
-        cut = re.search(r"(\r|\x1b(\[[0-9;?]*)?)$", text) if not self.ended else None
+        cut = re.search(r"(\r|\x1b(\[[0-9;?]*)?)\Z", text) if not self.ended else None
         self.unfinished = cut.group(0) if cut else ""
         text = text[:cut.start()] if cut else text
         text = re.sub(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|[()].|[=>78cM])", "", text)
