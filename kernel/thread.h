@@ -54,6 +54,7 @@ struct thread { /* OBJ_THREAD */
 
     struct notif *bound; /* referenced */
     struct vcpu *vcpu;   /* vcpu_run in progress: resume by vcpu_resume(), not to ring 3 */
+    struct vcpu *ran;    /* referenced: vcpu, or the last one, whose state may be in this CPU */
 
     struct fpu_area fpu;
     struct notif *fault_notif; /* referenced */
@@ -107,7 +108,7 @@ enum vcpu_outcome {
 };
 enum vcpu_outcome vcpu_resume(struct thread *thread, struct vcpu *vcpu);
 /* The thread stops running on this CPU for another (or the idle loop): leave nothing of the guest
- * in registers. */
+ * that it runs, or ran last (thread->ran), in registers. */
 void vcpu_put(struct thread *thread, struct vcpu *vcpu);
 /* The thread is suspended, killed or its call must end: vcpu_run fails with `status` when it is
  * resumed. */
