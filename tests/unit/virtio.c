@@ -281,6 +281,7 @@ TEST(no_interrupt_flag_and_wrap)
 {
     machine_start();
     driver_start(&d, CONSOLE, 0, 2);
+    fake_ring.room = SIZE_MAX;
     put16(QUEUE_AT(1) + 0x1000, 1);
     set_desc(QUEUE_AT(1), 0, DATA_AT, 1, 0, 0);
     for (unsigned i = 0; i < 70000; i++) {
