@@ -112,7 +112,7 @@ TEST(trigger_level_and_timeout)
     type("1234567");
     CHECK(!fake.line[4]);
     CHECK_EQ(inb(BASE + 2), 0xc1);
-    fake_advance(3000000); /* 9600 baud, 7 bits: 4 characters are 3.3 ms */
+    fake_advance(2800000); /* 9600 baud, 7 bits: 4 characters are 2.9 ms */
     CHECK(!fake.line[4]);
     fake_advance(1000000);
     CHECK(fake.line[4]);
