@@ -49,7 +49,7 @@ TEST(asks_for_a_signal_only_when_short)
 {
     static uint8_t pages[VMM_RING_BYTES];
     struct ring_channel rings;
-    uint8_t data[10];
+    uint8_t data[10] = {0};
     ring_channel_init(&rings, pages, 5, 1, 2);
     CHECK(rings.in.shared == (void *)(pages + VMM_RING_BYTES / 2));
     CHECK_EQ(rings.out.bits, 1);
