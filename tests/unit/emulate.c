@@ -530,68 +530,6 @@ TEST(accessed_and_dirty)
     CHECK_EQ(ram[0x8000 + 8 * (DATA >> 12)], 0x67);
 }
 
-TEST(smap_smep_nx)
-{
-    setup();
-    uint64_t gpa;
-    uint32_t error = 0;
-    struct paging paging = {.cr0 = page.cr0,
-                            .cr3 = page.cr3,
-                            .cr4 = CR4_PAE | CR4_SMAP | CR4_SMEP,
-                            .efer = page.efer,
-                            .phys_bits = 40};
-    CHECK(!paging_walk(&mem, &paging, DATA, 0, &gpa, &error));
-    CHECK_EQ(error, PF_PRESENT);
-    paging.rflags = RFLAGS_AC;
-    CHECK(paging_walk(&mem, &paging, DATA, 0, &gpa, &error));
-    CHECK(!paging_walk(&mem, &paging, DATA, WALK_IMPLICIT, &gpa, &error));
-    CHECK(!paging_walk(&mem, &paging, DATA, WALK_FETCH, &gpa, &error));
-    CHECK_EQ(error, PF_PRESENT | PF_FETCH);
-    paging.cr4 = CR4_PAE;
-    small_page(DATA, 7 | 1ull << 63);
-    CHECK(!paging_walk(&mem, &paging, DATA, WALK_FETCH, &gpa, &error));
-    CHECK(paging_walk(&mem, &paging, DATA, 0, &gpa, &error));
-}
-
-TEST(legacy_paging)
-{
-    setup();
-    uint64_t gpa;
-    uint32_t error = 0, entry = 0x3000 | 3, large = 0x00400000 | 1u << 13 | 0x83;
-    memcpy(ram + 0x2000, &entry, 4);
-    memcpy(ram + 0x2004, &large, 4);
-    entry = 0x5000 | 3;
-    memcpy(ram + 0x3000 + 4 * 7, &entry, 4);
-    struct paging paging = {.cr0 = CR0_PE | CR0_PG, .cr3 = 0x2000, .cr4 = CR4_PSE, .phys_bits = 40};
-    CHECK(paging_walk(&mem, &paging, 0x7123, 0, &gpa, &error));
-    CHECK_EQ(gpa, 0x5123);
-    CHECK(paging_walk(&mem, &paging, 0x00512345, 0, &gpa, &error));
-    CHECK_EQ(gpa, 0x100512345ull); /* PSE-36 */
-    CHECK(!paging_walk(&mem, &paging, 0x7123, WALK_USER, &gpa, &error));
-    CHECK_EQ(error, PF_PRESENT | PF_USER);
-    paging.cr0 = CR0_PE;
-    CHECK(paging_walk(&mem, &paging, 0xfee00020, 0, &gpa, &error));
-    CHECK_EQ(gpa, 0xfee00020);
-}
-
-TEST(pae_paging)
-{
-    setup();
-    uint64_t gpa;
-    uint32_t error = 0;
-    put64(0x2020, 0x3000 | 1);
-    put64(0x3000, 0x4000 | 7);
-    put64(0x3008, 0x40000000 | 0x87);
-    put64(0x4000 + 8 * 5, 0x9000 | 5);
-    struct paging paging = {
-        .cr0 = CR0_PE | CR0_PG | CR0_WP, .cr3 = 0x2020, .cr4 = CR4_PAE, .phys_bits = 40};
-    CHECK(paging_walk(&mem, &paging, 0x5678, WALK_USER, &gpa, &error));
-    CHECK_EQ(gpa, 0x9678);
-    CHECK(!paging_walk(&mem, &paging, 0x5678, WALK_WRITE, &gpa, &error));
-    CHECK(paging_walk(&mem, &paging, 0x234567, 0, &gpa, &error));
-    CHECK_EQ(gpa, 0x40034567);
-}
-
 TEST(non_canonical)
 {
     setup();
