@@ -350,17 +350,13 @@ static bool compare(const struct sample *sample)
     return emulate_mmio(&emul) == EMUL_DONE && same(sample, &native);
 }
 
-static bool is_movbe(const struct sample *sample)
-{
-    return strncmp(sample->name, "movbe", 5) == 0;
-}
-
 TEST(as_the_cpu)
 {
     setup();
     __builtin_cpu_init();
     for (uint32_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
-        if (is_movbe(&samples[i]) && !__builtin_cpu_supports("movbe"))
+        bool movbe = strncmp(samples[i].name, "movbe", 5) == 0;
+        if (movbe && !__builtin_cpu_supports("movbe"))
             continue;
         operand_offset = 0x40;
         for (uint32_t round = 0; round < 200; round++)
