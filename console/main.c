@@ -266,8 +266,10 @@ int program_main(const struct program_args *args, const void *data)
     if (config->restarts)
         log_line("started again (%u)", (unsigned)config->restarts);
     for (;;) {
-        if (bits & CONSOLE_BIT_CHANGED)
+        if (bits & CONSOLE_BIT_CHANGED) {
+            klog_next_ns = 0; /* what changed has left a line there */
             sync_guests();
+        }
         size_t n;
         while ((n = terminal_read(typed, sizeof(typed))))
             type(typed, n);
