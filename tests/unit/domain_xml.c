@@ -120,7 +120,7 @@ TEST(wrong_values)
 
 TEST(amounts_of_memory)
 {
-    CHECK(!read_text("<domain type='kvm'><memory>1023</memory></domain>"));
+    CHECK(!read_text("<domain type='kvm'><memory>1020</memory></domain>"));
     CHECK(strstr(error, "<domain/memory>: a guest needs at least 1 MiB"));
     CHECK(!read_text("<domain type='kvm'><memory unit='TiB'>17</memory></domain>"));
     CHECK(strstr(error, "at most 16 TiB"));
