@@ -14,7 +14,7 @@ RING3_ENTRY_manager := root_start
 
 RING3_CFLAGS = $(USER_CFLAGS) $(USER_INC) -DMULLION_VERSION='"$(GIT_VERSION)"'
 RING3_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--gc-sections -Wl,-z,max-page-size=0x1000 \
-                 -Wl,-z,noexecstack -Wl,--orphan-handling=warn -Wl,-T,user/program.ld
+                 -Wl,-z,noexecstack -Wl,--orphan-handling=error -Wl,-T,user/program.ld
 
 # The runtime and lib/ are archives: a program gets the members it calls.
 USER_OBJ := $(patsubst %,$(B)/ring3/obj/%.o,$(wildcard user/*.c))

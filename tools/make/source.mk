@@ -22,3 +22,7 @@ format: ## let clang-format rewrite the source
 
 size: ## lines by folder, image bytes
 	tools/size-report $(B)
+
+.PHONY: setup
+setup: ## install missing Debian packages
+	@tools/setup

@@ -19,7 +19,8 @@ ZYDIS_INC   := -isystem $(TP)/zydis/include -isystem $(TP)/zycore-c/include
 EXPAT_INC   := -isystem $(TP)/expat/expat/lib
 EXPAT_FLAGS := -DXML_STATIC
 
-TP_CFLAGS := -std=gnu11 -g -O2 -MMD -MP -ffile-prefix-map=$(CURDIR)=.
+# No dependency files: the source changes only together with its stamp.
+TP_CFLAGS := -std=gnu11 -g -O2 -ffile-prefix-map=$(CURDIR)=.
 TP_RING3  := $(TP_CFLAGS) -ffreestanding -fno-pic -no-pie -fno-asynchronous-unwind-tables -fno-stack-protector \
              -fno-omit-frame-pointer -ffunction-sections -fdata-sections -fcf-protection=none
 TP_HOST   := $(TP_CFLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -95,6 +96,3 @@ $(B)/host/libexpat.a: $(EXPAT_NAMES:%=$(B)/host/expat/%.o)
 # Unit tests see these headers; a test that needs a library names it: UNIT_LIBS_decode := $(B)/host/libzydis.a
 HOST_TP := $(ZYDIS_FLAGS) $(ZYDIS_INC) $(EXPAT_FLAGS) $(EXPAT_INC)
 UNIT_LIBS_third_party := $(B)/host/libzydis.a $(B)/host/libexpat.a
-
--include $(LIBC_OBJ:.o=.d) $(ZYDIS_NAMES:%=$(B)/ring3/zydis/%.d) $(EXPAT_NAMES:%=$(B)/ring3/expat/%.d)
--include $(ZYDIS_NAMES:%=$(B)/host/zydis/%.d) $(EXPAT_NAMES:%=$(B)/host/expat/%.d)
