@@ -18,6 +18,7 @@ struct boot_files {
 };
 
 static EFI_GUID loaded_image_guid = EFI_LOADED_IMAGE_PROTOCOL_GUID;
+static EFI_GUID global_variable = EFI_GLOBAL_VARIABLE;
 static EFI_GUID graphics_guid = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
 
 /* Any embedded part makes the image a unified one: then files are not looked at, or a signature
@@ -37,13 +38,28 @@ static EFI_STATUS embedded_files(const EFI_LOADED_IMAGE *self, struct boot_files
     return EFI_SUCCESS;
 }
 
-static EFI_STATUS find_files(EFI_BOOT_SERVICES *services, const EFI_LOADED_IMAGE *self,
+static int secure_boot_is_on(EFI_RUNTIME_SERVICES *services)
+{
+    CHAR16 name[] = L"SecureBoot";
+    UINT8 on = 0;
+    UINTN size = sizeof(on);
+    EFI_STATUS status = services->GetVariable(name, &global_variable, NULL, &size, &on);
+    return !EFI_ERROR(status) && on;
+}
+
+static EFI_STATUS find_files(EFI_SYSTEM_TABLE *table, const EFI_LOADED_IMAGE *self,
                              struct boot_files *files)
 {
+    EFI_BOOT_SERVICES *services = table->BootServices;
     int found = 0;
     EFI_STATUS status = embedded_files(self, files, &found);
     if (found || EFI_ERROR(status))
         return status;
+    /* A signature on the loader says nothing of files beside it. */
+    if (secure_boot_is_on(table->RuntimeServices))
+        return report_failure("Secure Boot is on, and this loader has no kernel inside: "
+                              "sign and boot the unified image",
+                              NULL, EFI_SECURITY_VIOLATION);
     status = volume_read(services, self->DeviceHandle, "mullion.elf", 0, &files->kernel);
     if (!EFI_ERROR(status))
         status = volume_read(services, self->DeviceHandle, "mullion.pkg", 0, &files->package);
@@ -190,7 +206,7 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *table)
     EFI_STATUS status = services->HandleProtocol(handle, &loaded_image_guid, (void **)&self);
     if (EFI_ERROR(status))
         return report_failure("the loader cannot find itself", NULL, status);
-    status = find_files(services, self, &files);
+    status = find_files(table, self, &files);
     if (!EFI_ERROR(status))
         status = place_kernel(services, &files.kernel, &entry);
     if (!EFI_ERROR(status))

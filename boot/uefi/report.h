@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Messages of the UEFI loader: all on the firmware's console, failures on COM1, too. (Firmware often
- * shows its console on COM1 itself, so that progress would stand there twice.) */
+/* Messages of the UEFI loader: all on the firmware's console, failures on COM1, too. (Firmware
+ * often shows its console on COM1 itself, so that progress would stand there twice.) */
 #ifndef BOOT_UEFI_REPORT_H
 #define BOOT_UEFI_REPORT_H
 
