@@ -128,7 +128,6 @@ static const char *execute(struct vm *vm, struct vm_decision decision)
     case VM_STEP_NONE:
         return NULL;
     case VM_STEP_LAUNCH:
-        vm->reason[0] = 0;
         return launch(vm);
     case VM_STEP_STOP:
         vm_release(vm);
