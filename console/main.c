@@ -20,7 +20,7 @@
 #define KLOG_NS        1000000000ull
 #define BOOT_NS        20000000000ull
 #define DRAIN_BYTES    2048u
-#define PROMPT_REST_NS 300000000ull /* console=all: the prompt comes back after such a silence */
+#define PROMPT_REST_NS 1000000000ull /* console=all: the prompt comes back after such a silence */
 #define TEXT_SIZE      (256u << 10)
 
 static const struct console_config *config;
