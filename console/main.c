@@ -20,7 +20,7 @@
 #define KLOG_NS        1000000000ull
 #define BOOT_NS        20000000000ull
 #define DRAIN_BYTES    2048u
-#define PROMPT_REST_NS 300000000ull /* console=all: the prompt comes back after such a silence */
+#define PROMPT_REST_NS 1000000000ull /* console=all: the prompt comes back after such a silence */
 #define TEXT_SIZE      (256u << 10)
 
 static const struct console_config *config;
@@ -266,8 +266,10 @@ int program_main(const struct program_args *args, const void *data)
     if (config->restarts)
         log_line("started again (%u)", (unsigned)config->restarts);
     for (;;) {
-        if (bits & CONSOLE_BIT_CHANGED)
+        if (bits & CONSOLE_BIT_CHANGED) {
+            klog_next_ns = 0; /* what changed has left a line there */
             sync_guests();
+        }
         size_t n;
         while ((n = terminal_read(typed, sizeof(typed))))
             type(typed, n);

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define PREFIX_LINE    480u
-#define PREFIX_HOLD_NS 200000000ull /* a line that is not ended is shown when it rests so long */
+#define PREFIX_HOLD_NS 500000000ull /* a line that is not ended is shown when it rests so long */
 
 struct prefix {
     char line[PREFIX_LINE];
