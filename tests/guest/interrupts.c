@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Interrupt delivery: self-IPI, priorities, TPR, shadows, I/O APIC pins, 8259 pair, software INT. */
+/* Interrupt delivery: self-IPI, priorities, TPR, shadows, I/O APIC pins, 8259 pair, software INT.
+ */
 #include "lib/guest.h"
 
 #define VECTOR_A 0x51u
@@ -29,8 +30,8 @@ static void held_by_if(void)
     uint32_t before = irq_count[VECTOR_A];
     apic_icr(0, ICR_SELF | ICR_FIXED | VECTOR_A);
     check_eq("interrupts.held_while_if_clear", irq_count[VECTOR_A], before);
-    check_eq("interrupts.irr_shows_it", apic_read(APIC_IRR + (VECTOR_A / 32) * 16) >> VECTOR_A % 32 & 1,
-             1);
+    check_eq("interrupts.irr_shows_it",
+             apic_read(APIC_IRR + (VECTOR_A / 32) * 16) >> VECTOR_A % 32 & 1, 1);
     __asm__ volatile("sti; nop; nop; cli");
     check_eq("interrupts.delivered_after_sti", irq_count[VECTOR_A] - before, 1);
 }
