@@ -52,7 +52,7 @@ struct bootinfo {
     uint64_t kernel_size;  /* bytes, page-rounded */
     uint64_t package_base; /* host-physical; 0 with package_size 0: the loader brought none */
     uint64_t package_size; /* exact bytes as the loader gave them */
-    uint64_t rsdp; /* host-physical address of the RSDP, 0: unknown; only the copy may exist */
+    uint64_t rsdp;         /* host-physical, 0: unknown (multiboot2 on BIOS) */
     uint64_t efi_system_table;        /* host-physical, 0: not booted through UEFI */
     uint8_t rsdp_copy[BOOTINFO_RSDP]; /* the RSDP itself when rsdp_copied is 20 or 36 */
     uint32_t rsdp_copied;             /* valid bytes of rsdp_copy; 0: search or use rsdp */

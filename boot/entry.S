@@ -25,8 +25,9 @@
 
     .section .boot.text, "ax"
 
-/* Mullion's UEFI loader comes here: 64-bit mode, identity map, RDI = struct uefi_handoff below 4 GiB.
- * Through 32-bit mode, so that there is one path, and because 5-level paging can only be left so. */
+/* Mullion's UEFI loader comes here: 64-bit mode, identity map, RDI = struct uefi_handoff below
+ * 4 GiB. Through 32-bit mode, so that there is one path, and because 5-level paging can only be
+ * left so. */
     .code64
     .globl boot_entry_uefi
 boot_entry_uefi:
@@ -125,7 +126,7 @@ entry64:
     ud2
 
     .code32
-/* Does not come back on a CPU without CPUID, long mode or NX. Clobbers EAX, ECX, EDX, ESI; keeps EBX. */
+/* Does not come back on a CPU without CPUID, long mode or NX. Clobbers EAX, ECX, EDX, ESI. */
 check_cpu:
     pushfl
     popl %eax
@@ -238,7 +239,8 @@ uart_setup_end:
 text_no_long_mode:
     .asciz "Mullion cannot start: this CPU has no 64-bit mode (long mode).\r\n"
 text_no_nx:
-    .asciz "Mullion cannot start: this CPU has no execute-disable (NX), or firmware turned it off.\r\n"
+    .ascii "Mullion cannot start: this CPU has no execute-disable (NX), or firmware turned it"
+    .asciz " off.\r\n"
 
     .section .bss.page_aligned, "aw", @nobits
     .balign 4096

@@ -26,8 +26,8 @@ mb2_header:
     .balign 8
     .short 10, 0
     .long 24, KERNEL_LINK_PA, 0xffffffff, 0x200000, 1
-    /* There is no framebuffer tag: GRUB triple-faults on Bochs with one, even an optional one (found
-     * by trying). A framebuffer comes through GRUB's gfxpayload. */
+    /* There is no framebuffer tag: GRUB triple-faults on Bochs with one, even an optional one
+     * (found by trying). A framebuffer comes through GRUB's gfxpayload. */
     .balign 8
     .short 0, 0
     .long 8
