@@ -172,6 +172,8 @@ void svm_save(struct vcpu *vcpu, struct vcpu_page *to, uint32_t groups)
     if (groups & VCPU_GROUP_CORE) {
         to->gpr[GPR_RSP] = vmcb->rsp;
         to->rflags = vmcb->rflags;
+        if (groups == VCPU_GROUP_CORE)
+            return;
     }
     if (groups & VCPU_GROUP_SEGS)
         save_segments(vmcb, to);
