@@ -150,16 +150,16 @@ enum vexit svm_run(struct vcpu *vcpu)
         vmcb->int_control = (vmcb->int_control & ~INT_TPR_MASK) | tpr;
         svm->clean &= ~CLEAN_TPR;
     }
-    vmcb->clean = svm_assists.clean_bits ? svm->clean : 0;
+    vmcb->clean = svm->clean & svm_assists.clean_mask;
     svm->clean = CLEAN_ALL;
     if (unlikely(vcpu->spec_ctrl != 0))
         wrmsr(MSR_SPEC_CTRL, vcpu->spec_ctrl);
-    if (unlikely(mitigations.verw || mitigations.l1d_flush))
+    if (unlikely(svm_assists.barriers))
         mitigate_exit(true);
 
     svm_world_switch(vcpu->page->gpr, svm->vmcb_pa.v);
 
-    if (unlikely(mitigations.rsb_fill))
+    if (unlikely(svm_assists.barriers))
         mitigate_vmexit();
     if (unlikely(vcpu->spec_ctrl != 0))
         wrmsr(MSR_SPEC_CTRL, host_spec_ctrl);
