@@ -4,6 +4,7 @@
 
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/mitigations.h"
+#include "arch/x86_64/platform.h"
 #include "virt/event.h"
 #include "virt/init.h"
 #include "virt/msr.h"
@@ -26,6 +27,8 @@ void svm_leave(struct vcpu *vcpu)
 {
     struct svm_vcpu *svm = svm_of(vcpu);
     struct virt_cpu *own = cpu_self()->virt;
+    if (svm_assists.qemu && features.xsave)
+        vcpu->fpu.xcr0 = xgetbv0() & features.xcr0;
     __asm__ volatile("vmsave %%rax" ::"a"(svm->vmcb_pa.v) : "memory");
     __asm__ volatile("vmload %%rax" ::"a"(own->host_pa.v) : "memory");
     /* IF is 1: what waits is taken here, with the host's state complete. */
@@ -43,7 +46,7 @@ static void program_irq(struct vcpu *vcpu, struct vmcb *vmcb)
         control |= INT_VIRQ | INT_PRIO(15) | INT_IGN_TPR;
     } else if (irq->state == IRQ_OFFERED) {
         uint32_t class = irq->vector >> 4;
-        uint32_t priority = svm_assists.qemu_virq && class > 0 ? class - 1 : class;
+        uint32_t priority = svm_assists.qemu && class > 0 ? class - 1 : class;
         control |= INT_VIRQ | INT_PRIO(priority) | (irq->ignore_tpr ? INT_IGN_TPR : 0);
         vmcb->int_vector = irq->vector;
     }
@@ -147,21 +150,22 @@ enum vexit svm_run(struct vcpu *vcpu)
         vmcb->int_control = (vmcb->int_control & ~INT_TPR_MASK) | tpr;
         svm->clean &= ~CLEAN_TPR;
     }
-    vmcb->clean = svm_assists.clean_bits ? svm->clean : 0;
+    vmcb->clean = svm->clean & svm_assists.clean_mask;
     svm->clean = CLEAN_ALL;
     if (unlikely(vcpu->spec_ctrl != 0))
         wrmsr(MSR_SPEC_CTRL, vcpu->spec_ctrl);
-    if (unlikely(mitigations.verw || mitigations.l1d_flush))
+    if (unlikely(svm_assists.barriers))
         mitigate_exit(true);
 
     svm_world_switch(vcpu->page->gpr, svm->vmcb_pa.v);
 
-    if (unlikely(mitigations.rsb_fill))
+    if (unlikely(svm_assists.barriers))
         mitigate_vmexit();
     if (unlikely(vcpu->spec_ctrl != 0))
         wrmsr(MSR_SPEC_CTRL, host_spec_ctrl);
     vcpu->rax = vmcb->rax;
     vcpu->rip = vmcb->rip;
+    vcpu->stepping = (vmcb->rflags & RFLAGS_TF) != 0;
     vcpu->block =
         (vcpu->block & ~VCPU_BLOCK_SHADOW) | (vmcb->int_shadow & 1 ? VCPU_BLOCK_SHADOW : 0);
     uint32_t control = vmcb->int_control;

@@ -11,7 +11,9 @@ struct svm_assists {
     bool next_rip, decode, flush_asid, clean_bits, pause_filter;
     /* QEMU's emulation takes a V_IRQ whose priority *equals* V_TPR, too; and it stops with an
      * assertion when a guest writes CR8 while a V_IRQ waits that V_TPR would let through. */
-    bool qemu_virq;
+    bool qemu;           /* and it lets XSETBV through, whatever the intercept says */
+    bool barriers;       /* mitigate_exit() and mitigate_vmexit() have something to do */
+    uint32_t clean_mask; /* CLEAN_ALL, or 0 without clean bits */
     uint32_t asids;
 };
 extern struct svm_assists svm_assists;

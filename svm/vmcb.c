@@ -107,7 +107,7 @@ void svm_intercepts(struct vcpu *vcpu)
     if ((vcpu->block & VCPU_BLOCK_NMI) && !svm->nmi_iret)
         misc1 |= MISC1_IRET;
     bool waits = vcpu->irq.state == IRQ_OFFERED || vcpu->irq.state == IRQ_WINDOW;
-    vmcb->intercept_cr_write = svm_assists.qemu_virq && waits ? 1u << 8 : 0;
+    vmcb->intercept_cr_write = svm_assists.qemu && waits ? 1u << 8 : 0;
     vmcb->intercept_dr_read = vmcb->intercept_dr_write = dr;
     vmcb->intercept_misc1 = misc1;
     svm->clean &= ~CLEAN_I;
@@ -172,6 +172,8 @@ void svm_save(struct vcpu *vcpu, struct vcpu_page *to, uint32_t groups)
     if (groups & VCPU_GROUP_CORE) {
         to->gpr[GPR_RSP] = vmcb->rsp;
         to->rflags = vmcb->rflags;
+        if (groups == VCPU_GROUP_CORE)
+            return;
     }
     if (groups & VCPU_GROUP_SEGS)
         save_segments(vmcb, to);
@@ -252,6 +254,8 @@ static uint64_t *field(struct vmcb *vmcb, enum vreg which)
         return &vmcb->rsp;
     case VREG_RFLAGS:
         return &vmcb->rflags;
+    case VREG_DR6:
+        return &vmcb->dr6;
     case VREG_CR0:
         return &vmcb->cr0;
     case VREG_CR4:
@@ -302,6 +306,8 @@ void svm_set(struct vcpu *vcpu, enum vreg which, uint64_t value)
     *field(svm->vmcb, which) = which == VREG_EFER ? value | EFER_SVME : value;
     if (which == VREG_EFER)
         svm->clean &= ~CLEAN_CR;
+    else if (which == VREG_DR6)
+        svm->clean &= ~CLEAN_DR;
     else if (which == VREG_PAT)
         svm->clean &= ~CLEAN_NP;
     else if (which == VREG_DEBUGCTL)

@@ -7,6 +7,14 @@
 #include "virt/lazy.h"
 
 #define CR4_OSXSAVE (1ull << 18)
+#define DR6_BS      (1ull << 14)
+
+/* (Intel SDM vol. 3, "Single-Step Exception Condition".) */
+enum verdict vcpu_step_trap(struct vcpu *vcpu)
+{
+    virt->set(vcpu, VREG_DR6, virt->get(vcpu, VREG_DR6) | DR6_BS);
+    return event_exception(vcpu, EXC_DB, false, 0);
+}
 
 static enum verdict exit_intr(struct vcpu *vcpu)
 {
@@ -43,9 +51,7 @@ static enum verdict exit_pio(struct vcpu *vcpu)
         if (doorbell_ring(&vcpu->guest->tables->doorbells, DOORBELL_PIO, x->port,
                           vcpu->rax & mask)) {
             vcpu->stat[STAT_DOORBELL]++;
-            vcpu->rip = x->next_rip;
-            vcpu->block &= ~VCPU_BLOCK_SHADOW;
-            return RUN;
+            return vcpu_skip(vcpu);
         }
     }
     struct vcpu_page *page = vcpu->page;

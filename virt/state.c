@@ -27,10 +27,9 @@ void vcpu_save_core(struct vcpu *vcpu)
 {
     struct vcpu_page *page = vcpu->page;
     page->gpr[GPR_RAX] = vcpu->rax;
-    page->gpr[GPR_RSP] = virt->get(vcpu, VREG_RSP);
     page->rip = vcpu->rip;
-    page->rflags = virt->get(vcpu, VREG_RFLAGS);
     page->block = vcpu->block;
+    virt->save(vcpu, page, VCPU_GROUP_CORE);
 }
 
 void vcpu_save_groups(struct vcpu *vcpu, uint32_t groups)
