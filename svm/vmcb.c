@@ -135,17 +135,29 @@ static struct vmcb_segment *segment(struct vmcb *vmcb, uint32_t which)
     }
 }
 
-/* Attributes: the VMCB packs type..P in 7:0 and AVL..G in 11:8, as the ABI does. */
-static void save_segments(struct vmcb *vmcb, struct vcpu_page *to)
+/* Attributes: the VMCB packs type..P in 7:0 and AVL..G in 11:8, as the ABI does; what is not
+ * present is unusable. The low word of both structures is selector, attributes, limit. */
+static inline void save_segment(const struct vmcb_segment *from, struct vcpu_segment *to)
 {
-    for (uint32_t i = 0; i < SEG_COUNT; i++) {
-        const struct vmcb_segment *from = segment(vmcb, i);
-        uint16_t attr = from->attr & 0xfff;
-        if (!(attr & SEG_ATTR_P))
-            attr |= SEG_ATTR_UNUSABLE;
-        to->seg[i] = (struct vcpu_segment){
-            .base = from->base, .limit = from->limit, .selector = from->selector, .attr = attr};
-    }
+    uint64_t low;
+    __builtin_memcpy(&low, from, sizeof(low));
+    low |= (~low >> 23 & 1) << 28;
+    __builtin_memcpy(to, &low, sizeof(low));
+    to->base = from->base;
+}
+_Static_assert(SEG_ATTR_P << 16 == 1u << 23 && (uint64_t)SEG_ATTR_UNUSABLE << 16 == 1u << 28,
+               "save_segment's shifts");
+
+static void save_segments(const struct vmcb *vmcb, struct vcpu_page *to)
+{
+    save_segment(&vmcb->es, &to->seg[SEG_ES]);
+    save_segment(&vmcb->cs, &to->seg[SEG_CS]);
+    save_segment(&vmcb->ss, &to->seg[SEG_SS]);
+    save_segment(&vmcb->ds, &to->seg[SEG_DS]);
+    save_segment(&vmcb->fs, &to->seg[SEG_FS]);
+    save_segment(&vmcb->gs, &to->seg[SEG_GS]);
+    save_segment(&vmcb->ldtr, &to->seg[SEG_LDTR]);
+    save_segment(&vmcb->tr, &to->seg[SEG_TR]);
     to->gdtr = (struct vcpu_table){.base = vmcb->gdtr.base, .limit = vmcb->gdtr.limit};
     to->idtr = (struct vcpu_table){.base = vmcb->idtr.base, .limit = vmcb->idtr.limit};
 }
@@ -174,6 +186,10 @@ void svm_save(struct vcpu *vcpu, struct vcpu_page *to, uint32_t groups)
         to->rflags = vmcb->rflags;
         if (groups == VCPU_GROUP_CORE)
             return;
+    }
+    if (groups & VCPU_GROUP_CODE) {
+        save_segment(&vmcb->cs, &to->seg[SEG_CS]);
+        save_segment(&vmcb->ss, &to->seg[SEG_SS]);
     }
     if (groups & VCPU_GROUP_SEGS)
         save_segments(vmcb, to);

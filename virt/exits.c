@@ -82,7 +82,7 @@ static enum verdict exit_npf(struct vcpu *vcpu)
     page->exit.mmio.gla = x->gla;
     page->exit.mmio.gla_valid = x->gla_valid;
     page->exit.mmio.flags = x->flags;
-    return vcpu_to_vmm(vcpu, VCPU_EXIT_MMIO, VCPU_GROUP_SEGS | VCPU_GROUP_CTRL);
+    return vcpu_to_vmm(vcpu, VCPU_EXIT_MMIO, VCPU_GROUP_CODE | VCPU_GROUP_CTRL);
 }
 
 static enum verdict exit_cpuid(struct vcpu *vcpu)
