@@ -15,9 +15,13 @@ static struct pd *dying;
 static int64_t pd_init(struct pd *pd)
 {
     int64_t status = pd_charge(pd, PAGE_SIZE);
-    uint64_t *root = status == OK ? kpaging_new_root() : NULL;
-    if (!root)
-        return status == OK ? ERR_NOMEM : status;
+    if (status != OK)
+        return status;
+    uint64_t *root = kpaging_new_root();
+    if (!root) {
+        pd_credit(pd, PAGE_SIZE);
+        return ERR_NOMEM;
+    }
     list_init(&pd->threads);
     space_init(&pd->space, &user_pt_format, root, USER_TOP, false, pd);
     return ptab_map(&pd->space.ptab, KINFO_VA, kva_to_hpa(kinfo), PAGE_SIZE, MAP_READ);
