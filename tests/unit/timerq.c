@@ -9,8 +9,8 @@ void shootdown_poll(void)
 
 #define TIMERS 64u
 static struct timer timers[TIMERS];
-static uint64_t due[TIMERS];      /* the model: UINT64_MAX: not armed */
-static uint32_t home_of[TIMERS];  /* CPU it was armed on */
+static uint64_t due[TIMERS];     /* the model: UINT64_MAX: not armed */
+static uint32_t home_of[TIMERS]; /* CPU it was armed on */
 static uint64_t last_fired;
 static uint32_t fired, wrong, rearm;
 
