@@ -55,7 +55,7 @@ int64_t cap_reserve(struct pd *pd, uint64_t slot)
     ASSERT(spin_held(&object_lock));
     if (slot == 0 || slot >= CAP_SLOTS)
         return ERR_ARG;
-    if (pd->obj.dead)
+    if (pd->ended)
         return ERR_GONE;
     if (cap_lookup(pd, slot))
         return ERR_EXISTS;

@@ -39,7 +39,7 @@ struct thread *thread_new(struct pd *payer, struct pd *pd, uint64_t utcb_va, int
 int64_t sys_thread_create(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct pd, pd, r->rsi, OBJ_PD, RIGHT_CONTROL);
-    if (pd->obj.dead)
+    if (pd->ended)
         return ERR_GONE;
     int64_t status = cap_reserve(self->pd, r->rdi);
     if (status != OK)

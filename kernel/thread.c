@@ -218,7 +218,7 @@ void thread_destroy(struct obj *obj)
     if (thread->fault_notif)
         obj_unref(&thread->fault_notif->obj);
     thread->fault_notif = NULL;
-    if (!thread->pd->obj.dead)
+    if (!thread->pd->ended)
         space_unmap_kernel(&thread->pd->space, thread->utcb_va);
 }
 
