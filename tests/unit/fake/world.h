@@ -8,6 +8,9 @@
 
 #define WORLD_SLOTS 512u /* slots of the root task that tests use */
 
+#define WORLD_MAP      0x50000000ull /* where tests map memory into the root task */
+#define WORLD_MAP_SIZE 0x10000000ull
+
 static struct pd *root;
 static struct thread *boss; /* of the root task; highest priority of CPU 0 */
 static uint64_t world_kmem, world_bytes, world_live;
@@ -47,11 +50,15 @@ static inline void world_create(void)
     world_live = world_objects();
 }
 
+static inline bool world_end(void);
+
 /* The world is made once a program; each test starts with what world_end() left. */
 static inline void world_start(void)
 {
     if (!root)
         world_create();
+    else if (world_objects() != world_live)
+        world_end(); /* a test before failed */
     fake_spins = 0;
 }
 
@@ -64,6 +71,7 @@ static inline bool world_end(void)
             CALL(boss, CAP_DELETE, SLOT_SELF_PD, slot);
         }
     CALL(boss, CAP_REVOKE, SLOT_ROOT_MEM);
+    CALL(boss, MEM_UNMAP, SLOT_SELF_PD, WORLD_MAP, WORLD_MAP_SIZE);
     for (uint32_t i = 0; i < 4; i++) /* objects that were on a CPU are buried by a later call */
         CALL(boss, CAP_DELETE, SLOT_SELF_PD, WORLD_SLOTS - 1);
     if (root->kmem_used == world_kmem && fake_in_use == world_bytes &&
