@@ -203,6 +203,19 @@ static uint64_t a_slot(void)
     return 32 + fake_random(40);
 }
 
+/* Mostly one that holds such an object. */
+static uint64_t a_slot_of(const struct thread *t, enum obj_type type)
+{
+    uint64_t slot = a_slot();
+    for (uint32_t i = 0; i < 40 && fake_random(16); i++) {
+        const struct cap *cap = cap_lookup(t->pd, slot);
+        if (cap && cap->obj->type == type)
+            return slot;
+        slot = 32 + (slot - 31) % 40;
+    }
+    return slot;
+}
+
 static uint64_t a_pd(void)
 {
     return fake_random(3) ? SLOT_SELF_PD : a_slot();
@@ -212,6 +225,8 @@ static uint64_t a_pd(void)
 static void random_call(struct thread *t)
 {
     uint64_t x = a_slot(), y = a_slot(), n = fake_random(1 << 20);
+    uint64_t thread = a_slot_of(t, OBJ_THREAD), notif = a_slot_of(t, OBJ_NOTIF);
+    uint64_t sc = a_slot_of(t, OBJ_SC);
     struct fake_args a = {{x, y, n & 0xff, n, fake_random(4), 0}};
     uint64_t number;
     switch (fake_random(30)) {
@@ -251,35 +266,40 @@ static void random_call(struct thread *t)
         break;
     case 13:
         number = SYS_SC_BIND;
+        a = ARGS(sc, thread);
         break;
     case 14:
         number = SYS_THREAD_START;
-        a = ARGS(x, 0x1000, 0x1000);
+        a = ARGS(thread, 0x1000, 0x1000);
         break;
     case 15:
         number = SYS_THREAD_SUSPEND;
+        a = ARGS(thread);
         break;
     case 16:
         number = SYS_THREAD_RESUME;
+        a = ARGS(thread);
         break;
     case 17:
         number = SYS_SC_CONFIG;
-        a = ARGS(x, 1 + n % 3, n % 40, n & 1 ? 200 : 0, 1000);
+        a = ARGS(sc, 1 + n % 3, n % 40, n & 1 ? 200 : 0, 1000);
         break;
     case 18:
         number = SYS_THREAD_BIND;
+        a = ARGS(thread, notif);
         break;
     case 19:
         number = SYS_THREAD_ON_FAULT;
+        a = ARGS(thread, notif, n);
         break;
     case 20:
     case 21:
         number = SYS_NOTIF_SIGNAL;
-        a = ARGS(x, n);
+        a = ARGS(notif, n);
         break;
     case 22:
         number = SYS_NOTIF_TIMER;
-        a = ARGS(x, fake_tsc + n, n);
+        a = ARGS(notif, fake_tsc + n, n);
         break;
     case 23:
         number = SYS_MEM_DERIVE;
@@ -301,6 +321,7 @@ static void random_call(struct thread *t)
         break;
     case 28:
         number = SYS_NOTIF_POLL;
+        a = ARGS(notif);
         break;
     default:
         number = SYS_THREAD_YIELD;
@@ -310,7 +331,8 @@ static void random_call(struct thread *t)
 
 static void random_wait(struct thread *t)
 {
-    uint64_t x = a_slot(), caps = fake_random(4) ? 0 : fake_random(3);
+    uint64_t x = a_slot_of(t, OBJ_PORTAL), caps = fake_random(4) ? 0 : fake_random(3);
+    uint64_t notif = a_slot_of(t, OBJ_NOTIF);
     for (uint32_t i = 0; i < caps; i++)
         t->utcb->send[i] = (struct utcb_cap){(uint32_t)a_slot(), (uint32_t)fake_random(32)};
     t->utcb->recv_slot = (uint32_t)a_slot();
@@ -325,10 +347,10 @@ static void random_wait(struct thread *t)
         fake_call_raw(t, SYS_PORTAL_REPLY_WAIT, ARGS(x, fake_random(8), caps));
         break;
     case 3:
-        fake_call_raw(t, SYS_NOTIF_WAIT, ARGS(x, fake_tsc + fake_random(100000)));
+        fake_call_raw(t, SYS_NOTIF_WAIT, ARGS(notif, fake_tsc + fake_random(100000)));
         break;
     default:
-        fake_call_raw(t, SYS_NOTIF_WAIT, ARGS(x, 0));
+        fake_call_raw(t, SYS_NOTIF_WAIT, ARGS(notif, 0));
     }
 }
 
@@ -338,6 +360,17 @@ static void random_thread(void)
     uint64_t slot = a_slot();
     if (!world_object(slot) && !world_object(slot + 1))
         world_thread(slot, a_pd(), 1 + (uint32_t)fake_random(3), (uint32_t)fake_random(40));
+    /* Now and then one that waits for calls without a context of its own. */
+    for (uint32_t i = 1; i < FAKE_CPUS; i++) {
+        struct thread *t = cpus[i]->current;
+        if (t && t->pd == root && t->own_sc && fake_random(4) == 0) {
+            CALL(t, PORTAL_WAIT, a_slot_of(t, OBJ_PORTAL));
+            for (uint64_t s = 32; t->state == THREAD_BLOCKED && s < 80; s++)
+                if (world_object(s) == (void *)container_of(t->own_sc, struct sc_object, sc))
+                    CALL(boss, CAP_DELETE, SLOT_SELF_PD, s);
+            return;
+        }
+    }
 }
 
 static const char *random_step(void)
