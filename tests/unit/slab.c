@@ -87,6 +87,19 @@ TEST(every_class_fills_a_page_and_gives_it_back)
     }
 }
 
+TEST(a_full_page_with_a_hole_is_used_again)
+{
+    for (uint32_t i = 0; i < 15; i++)
+        CHECK(take(i, 256) && held[i].p);
+    CHECK_EQ(pages, 1);
+    CHECK(give(7));
+    CHECK(take(7, 256) && held[7].p);
+    CHECK_EQ(pages, 1);
+    for (uint32_t i = 0; i < 15; i++)
+        CHECK(give(i));
+    CHECK_EQ(pages, 0);
+}
+
 TEST(no_memory_is_null)
 {
     page_limit = 0;

@@ -114,6 +114,9 @@ static bool agrees(void)
         struct mapping *m = mapping_find(&pd->space, WINDOW + i * PAGE_SIZE, PAGE_SIZE);
         if (mapped != (m != NULL) || (m && m->cap != &caps[model[i].cap - 1]))
             return false;
+        uint64_t inside = WINDOW + i * PAGE_SIZE - (m ? m->address : 0);
+        if (m && ((const struct mem *)m->cap->obj)->base.v + m->offset + inside != model[i].pa)
+            return false;
     }
     return depth(pd->space.root, 0, UINT64_MAX) != UINT32_MAX;
 }
