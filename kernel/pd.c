@@ -117,6 +117,16 @@ bool pd_reap(uint32_t budget)
     return true;
 }
 
+/* Another domain may come to lie at the same address: it must not find these ports in a TSS. */
+static void forget_ports(struct pd *pd)
+{
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        void *owner = pd;
+        __atomic_compare_exchange_n(&cpus[i]->iopm_owner, &owner, NULL, false, __ATOMIC_RELAXED,
+                                    __ATOMIC_RELAXED);
+    }
+}
+
 /* No thread and no CPU is in it any more. */
 void pd_free(struct obj *obj)
 {
@@ -124,6 +134,7 @@ void pd_free(struct obj *obj)
     for (uint32_t p = 0; p < ARRAY_LEN(pd->table); p++)
         if (pd->table[p])
             pd_free_pages(pd, pd->table[p], 0);
+    forget_ports(pd);
     if (pd->iopm)
         pd_free_pages(pd, pd->iopm, IOPM_ORDER);
     if (pd->space.ptab.root) {
