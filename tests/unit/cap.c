@@ -198,6 +198,30 @@ TEST(a_resumed_thread_of_a_dead_domain_stays_dead)
     CHECK(world_end());
 }
 
+/* Else a later domain at the same address would run with the old one's ports. */
+TEST(no_cpu_remembers_the_ports_of_a_freed_domain)
+{
+    world_start();
+    spin_lock(&object_lock);
+    int64_t status;
+    struct ports *ports = obj_create(root, OBJ_PORTS, sizeof(*ports), &status);
+    ports->count = 0x10000;
+    cap_insert(root, 60, &ports->obj, RIGHT_ALL, 0, NULL);
+    spin_unlock(&object_lock);
+    CHECK_EQ(CALL(boss, PD_CREATE, PD, QUOTA), OK);
+    CHECK_EQ(CALL(boss, PORTS_DERIVE, 61, 60, 0x3f8, 8), OK);
+    CHECK_EQ(CALL(boss, PORTS_DERIVE, 62, 61, 0x3f8, 9), ERR_ARG);
+    CHECK_EQ(CALL(boss, PD_PORTS, PD, 61, 1), OK);
+    struct thread *t = world_thread(THREAD, PD, 1, 10);
+    CHECK_EQ(fake_where(t), 1);
+    CHECK_EQ(fake_tss[1].tss.iomap_base, sizeof(struct tss));
+    CHECK_EQ(fake_tss[1].iopm[0x3f8 / 8], 0);
+    CHECK_EQ(fake_tss[1].iopm[0x3f0 / 8], 0xff);
+    CALL(boss, CAP_DELETE, SLOT_SELF_PD, PD);
+    CHECK(world_end());
+    CHECK(!cpus[1]->iopm_owner);
+}
+
 static uint64_t a_slot(void)
 {
     return 32 + fake_random(40);
