@@ -38,6 +38,7 @@ static void open_rings(struct guest *g)
         ring_init(&ch->in, in, VMM_RING_DATA, g->notif_slot, input_bits[c]);
         ch->out.index = out->tail;
         ch->in.index = in->head;
+        prefix_restart(&ch->prefix); /* what the last run left open, the next does not close */
         at += VMM_RING_BYTES;
     }
 }
@@ -92,6 +93,7 @@ int64_t guest_sync(struct guest *g, const struct mgr_brief *brief, guest_output 
     while (!guest_drain(g, VMM_RING_DATA, output, context))
         ;
     g->brief = *brief;
+    g->unread = true;
     return fetch(g);
 }
 
@@ -106,6 +108,7 @@ bool guest_drain(struct guest *g, size_t limit, guest_output *output, void *cont
 {
     uint8_t bytes[512];
     bool empty = true;
+    g->unread = false;
     for (uint32_t c = 0; c < MGR_CHANNELS && g->mapped; c++) {
         struct guest_channel *ch = &g->channel[c];
         size_t taken = 0;
