@@ -38,6 +38,7 @@ static void open_rings(struct guest *g)
         ring_init(&ch->in, in, VMM_RING_DATA, g->notif_slot, input_bits[c]);
         ch->out.index = out->tail;
         ch->in.index = in->head;
+        prefix_restart(&ch->prefix); /* what the last run left open, the next does not close */
         at += VMM_RING_BYTES;
     }
 }
@@ -92,6 +93,7 @@ int64_t guest_sync(struct guest *g, const struct mgr_brief *brief, guest_output 
     while (guest_drain(g, VMM_RING_DATA, output, context) != GUEST_EMPTY)
         ;
     g->brief = *brief;
+    g->unread = true;
     return fetch(g);
 }
 
@@ -131,6 +133,7 @@ static size_t drain_channel(struct guest *g, enum mgr_channel c, size_t limit, g
 enum guest_drained guest_drain(struct guest *g, size_t limit, guest_output *output, void *context)
 {
     enum guest_drained result = GUEST_EMPTY;
+    g->unread = false;
     for (uint32_t c = 0; c < MGR_CHANNELS && g->mapped; c++) {
         if (!g->channel[c].present)
             continue;

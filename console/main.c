@@ -135,7 +135,7 @@ static void drain_guests(uint64_t bits)
     }
     for (uint32_t i = 0; i < guest_count; i++) {
         uint64_t bit = 1ull << i % CONSOLE_GUEST_BITS;
-        if (!(bits & bit))
+        if (!(bits & bit) && !guests[i].unread)
             continue;
         if (terminal_busy()) {
             held_back |= bit;
