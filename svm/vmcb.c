@@ -18,8 +18,6 @@
      MISC2_SKINIT | MISC2_WBINVD | MISC2_MONITOR | MISC2_MWAIT | MISC2_MWAIT_COND | MISC2_XSETBV | \
      MISC2_RDPRU)
 #define MISC3_ALWAYS (MISC3_INVLPGB | MISC3_MCOMMIT | MISC3_TLBSYNC)
-/* #DB and #AC: a guest could make the CPU deliver them without end, with interrupts shut out. */
-#define EXC_ALWAYS ((1u << EXC_DB) | (1u << EXC_AC) | (1u << 18))
 
 #define PAUSE_COUNT     3000u
 #define PAUSE_THRESHOLD 128u
