@@ -21,8 +21,8 @@ static void thread_put(struct cpu *cpu)
     struct thread *thread = cpu->current;
     if (!thread)
         return;
-    if (thread->vcpu)
-        vcpu_put(thread, thread->vcpu);
+    if (cpu->vcpu)
+        vcpu_put(cpu);
     fpu_release();
     cpu->current = NULL;
     __atomic_store_n((bool *)&thread->on_cpu, false, __ATOMIC_RELEASE);

@@ -42,6 +42,10 @@ void lazy_store_dr(struct vcpu *vcpu)
 void lazy_load(struct cpu *cpu, struct vcpu *vcpu)
 {
     if (unlikely(vcpu->cpu != cpu)) {
+        if (cpu->vcpu)
+            lazy_release(cpu, cpu->vcpu);
+        obj_ref(&vcpu->obj);
+        cpu->vcpu = vcpu;
         vcpu->cpu = cpu;
         vcpu->stat[STAT_LAST_CPU] = cpu->id;
         vcpu->flush = true; /* what the TLB has here is older */
@@ -78,7 +82,9 @@ void lazy_release(struct cpu *cpu, struct vcpu *vcpu)
     lazy_unload(vcpu);
     if (cpu->fpu_owner == &vcpu->fpu)
         fpu_release();
-    if (vcpu->cpu == cpu)
-        virt->put(vcpu);
-    vcpu->cpu = NULL;
+    virt->put(vcpu);
+    cpu->vcpu = NULL;
+    /* Partner: claim(). */
+    __atomic_store_n(&vcpu->cpu, NULL, __ATOMIC_RELEASE);
+    obj_unref(&vcpu->obj);
 }

@@ -258,10 +258,9 @@ enum vcpu_outcome vcpu_resume(struct thread *thread, struct vcpu *vcpu)
     return outcome;
 }
 
-void vcpu_put(struct thread *thread, struct vcpu *vcpu)
+void vcpu_put(struct cpu *cpu)
 {
-    (void)thread;
-    lazy_release(cpu_self(), vcpu);
+    lazy_release(cpu, cpu->vcpu);
 }
 
 /* The thread may be running the loop on another CPU: it finishes there. A thread that is on no CPU
