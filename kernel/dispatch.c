@@ -21,8 +21,8 @@ static void thread_put(struct cpu *cpu)
     struct thread *thread = cpu->current;
     if (!thread)
         return;
-    if (cpu->vcpu)
-        vcpu_put(cpu);
+    if (thread->ran)
+        vcpu_put(thread, thread->ran);
     fpu_release();
     cpu->current = NULL;
     __atomic_store_n((bool *)&thread->on_cpu, false, __ATOMIC_RELEASE);

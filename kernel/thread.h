@@ -54,6 +54,7 @@ struct thread { /* OBJ_THREAD */
 
     struct notif *bound; /* referenced */
     struct vcpu *vcpu;   /* vcpu_run in progress: resume by vcpu_resume(), not to ring 3 */
+    struct vcpu *ran;    /* referenced: vcpu, or the last one, whose state may be in this CPU */
 
     struct fpu_area fpu;
     struct notif *fault_notif; /* referenced */
@@ -106,9 +107,9 @@ enum vcpu_outcome {
     VCPU_SLEEPS   /* the thread was put to sleep (HLT, wait for SIPI) */
 };
 enum vcpu_outcome vcpu_resume(struct thread *thread, struct vcpu *vcpu);
-/* The thread stops running on this CPU for another (or the idle loop): leave nothing of cpu->vcpu,
- * which it ran, in registers. */
-void vcpu_put(struct cpu *cpu);
+/* The thread stops running on this CPU for another (or the idle loop): leave nothing of the guest
+ * that it runs, or ran last (thread->ran), in registers. */
+void vcpu_put(struct thread *thread, struct vcpu *vcpu);
 /* The thread is suspended, killed or its call must end: vcpu_run fails with `status` when it is
  * resumed. */
 void vcpu_abort(struct thread *thread, struct vcpu *vcpu, int64_t status);

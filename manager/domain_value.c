@@ -226,15 +226,3 @@ bool value_path(const char *text, char *out, size_t size, const char **why)
     out[*why ? 0 : used] = 0;
     return !*why;
 }
-
-void value_uuid_text(const uint8_t uuid[16], char out[37])
-{
-    static const char hex[] = "0123456789abcdef";
-    for (uint32_t i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            *out++ = '-';
-        *out++ = hex[uuid[i] >> 4];
-        *out++ = hex[uuid[i] & 15];
-    }
-    *out = 0;
-}

@@ -21,7 +21,5 @@ bool value_cpuset(const char *text, uint64_t *set, uint32_t words);
 /* A path below the set folder: relative, without "..", at most size - 1 bytes once "./" and double
  * slashes are gone. On failure *why says what is wrong. */
 bool value_path(const char *text, char *out, size_t size, const char **why);
-/* Writes 36 characters and a zero byte. */
-void value_uuid_text(const uint8_t uuid[16], char out[37]);
 
 #endif

@@ -7,14 +7,16 @@
 #include "user/program.h"
 #include "user/syscall_stubs.h"
 
-#define GUESTS_GRACE_NS  60000000000ull /* for guests to shut down by themselves */
-#define CONSOLE_GRACE_NS 300000000ull   /* for the console to send its last words */
+#define GUESTS_GRACE_NS 60000000000ull /* for guests to shut down by themselves */
+#define PRESS_NS \
+    5000000000ull /* until the button is pressed again: a guest may have been too young */
+#define CONSOLE_GRACE_NS 300000000ull /* for the console to send its last words */
 
 enum host_state { HOST_UP, HOST_STOPPING, HOST_LAST_WORDS };
 
 static enum host_state state;
 static enum mgr_host goal;
-static uint64_t deadline;
+static uint64_t deadline, next_press;
 static uint32_t machine;
 static bool when_idle;
 
@@ -47,15 +49,26 @@ void host_stop(enum mgr_host how, bool force)
     state = HOST_STOPPING;
     vm_host.stopping = true;
     deadline = force ? time_tsc() : time_tsc() + time_ns_to_tsc(GUESTS_GRACE_NS);
+    next_press = 0;
     for (uint32_t i = 0; i < vm_count() && !force; i++) {
         struct vm *vm = vm_at(i);
         if (vm->state == VM_PAUSED)
             vm_input(vm, VM_IN_RESUME);
         /* Those that cannot be asked (waiting, or standing after a crash) are ended. */
-        if (vm->state == VM_RUNNING || vm->state == VM_STARTING)
-            vm_input(vm, VM_IN_SHUTDOWN);
-        else if (vm->state != VM_SHUTOFF && vm->state != VM_SHUTDOWN && vm->state != VM_PAUSED)
+        else if (vm->state == VM_WAITING || vm->state == VM_CRASHED || vm->state == VM_PRESERVED)
             vm_input(vm, VM_IN_DESTROY);
+    }
+}
+
+static void press_buttons(uint64_t now)
+{
+    if (now < next_press)
+        return;
+    next_press = now + time_ns_to_tsc(PRESS_NS);
+    for (uint32_t i = 0; i < vm_count(); i++) {
+        enum vm_state is = vm_at(i)->state;
+        if (is == VM_RUNNING || is == VM_STARTING || is == VM_SHUTDOWN)
+            vm_input(vm_at(i), VM_IN_SHUTDOWN);
     }
 }
 
@@ -70,10 +83,7 @@ uint64_t host_tick(uint64_t now)
         last_words();
     }
     if (state == HOST_STOPPING) {
-        for (uint32_t i = 0; i < vm_count(); i++) {
-            if (vm_at(i)->state == VM_RUNNING) /* was resumed, or had just started */
-                vm_input(vm_at(i), VM_IN_SHUTDOWN);
-        }
+        press_buttons(now);
         if (now >= deadline && vm_active()) {
             log_line("destroying %u guests that did not shut down", (unsigned)vm_active());
             destroy_guests();

@@ -8,21 +8,6 @@
 #define NOT_PAUSED  "Requested operation is not valid: domain is not paused"
 #define IS_STANDING "Requested operation is not valid: the guest has ended; destroy or reset it"
 
-const char *lifecycle_state_name(enum vm_state state)
-{
-    static const char *const names[VM_STATES] = {
-        [VM_SHUTOFF] = "shut off", [VM_WAITING] = "waiting",  [VM_STARTING] = "running",
-        [VM_RUNNING] = "running",  [VM_PAUSED] = "paused",    [VM_SHUTDOWN] = "in shutdown",
-        [VM_CRASHED] = "crashed",  [VM_PRESERVED] = "paused",
-    };
-    return (unsigned)state < VM_STATES ? names[state] : "no state";
-}
-
-bool lifecycle_has_vmm(enum vm_state state)
-{
-    return state != VM_SHUTOFF && state != VM_WAITING;
-}
-
 static struct vm_decision invalid(enum vm_state state, const char *error)
 {
     return (struct vm_decision){state, VM_STEP_INVALID, error};

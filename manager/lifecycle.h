@@ -56,9 +56,10 @@ struct vm_decision {
 
 struct vm_decision lifecycle_decide(const struct domain *domain, enum vm_state state,
                                     enum vm_input input);
-/* virsh's word for a state. */
-const char *lifecycle_state_name(enum vm_state state);
 /* True if a VMM belongs to the state. */
-bool lifecycle_has_vmm(enum vm_state state);
+static inline bool lifecycle_has_vmm(enum vm_state state)
+{
+    return state != VM_SHUTOFF && state != VM_WAITING;
+}
 
 #endif

@@ -98,6 +98,8 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+static uint64_t next_tick; /* TSC */
+
 /* Everything that is not a call. */
 static void housekeeping(uint64_t bits)
 {
@@ -106,27 +108,41 @@ static void housekeeping(uint64_t bits)
     vm_check_health(bits);
     uint64_t next = earlier(watch_tick(now, bits), now + time_ns_to_tsc(HEALTH_CHECK_NS));
     next = earlier(next, vm_tick(now));
-    next = earlier(next, host_tick(now));
-    sys_notif_timer(notif, next, BIT_TIMER);
+    next_tick = earlier(next, host_tick(now));
+    sys_notif_timer(notif, next_tick, BIT_TIMER);
+}
+
+/* Callers go before notifications, so a program that calls without end could hide those. A message
+ * waits in the UTCB, which housekeeping uses as well. */
+static void housekeeping_between_calls(struct utcb *utcb)
+{
+    static struct utcb message;
+    uint64_t bits = 0;
+    message = *utcb;
+    sys_notif_poll(notif, &bits);
+    housekeeping(bits);
+    *utcb = message;
 }
 
 static _Noreturn void serve(void)
 {
     struct utcb *utcb = utcb_self();
-    uint64_t result, badge;
+    uint64_t result = 0, badge = 0;
     housekeeping(0);
     int64_t status = sys_portal_wait(portal, &result, &badge);
     for (;;) {
         uint64_t out = 0;
-        if (status == NOTIFIED)
+        if (status == NOTIFIED) {
             housekeeping(result);
-        else if (status == OK)
+        } else if (status == OK) {
+            /* Pending is what earlier callers have asked for: those have their answers. */
+            if (vm_has_pending() || time_tsc() >= next_tick)
+                housekeeping_between_calls(utcb);
             out = rpc_serve(utcb, badge, (uint32_t)result);
-        else
-            log_line("the manager's portal reports status %lld", (long long)status);
-        /* What ends the caller, or has to be looked at again, is done when it has its answer. */
-        if (status == OK)
             sys_notif_signal(notif, BIT_PENDING);
+        } else {
+            log_line("the manager's portal reports status %lld", (long long)status);
+        }
         status =
             sys_portal_reply_wait(portal, (uint32_t)out, (uint32_t)(out >> 32), &result, &badge);
     }

@@ -11,7 +11,8 @@
 #include "user/program.h"
 #include "user/syscall_stubs.h"
 
-#define ARGS_PAGE 4096u
+#define ARGS_PAGE          4096u
+#define FIRST_NO_EXCEPTION 256u /* vectors from here on: the thread called thread_exit() */
 
 struct spawn {
     struct program *program;
@@ -259,9 +260,10 @@ enum program_health program_check(const struct program *program, struct thread_i
     if (!program->alive || sys_thread_info(program->thread) != OK)
         return PROGRAM_ENDED;
     memcpy(info, utcb_self()->mr, sizeof(*info));
-    if (info->state == THREAD_FAULTED)
+    bool exited = info->state == THREAD_FAULTED && info->fault_vector >= FIRST_NO_EXCEPTION;
+    if (info->state == THREAD_FAULTED && !exited)
         return PROGRAM_FAULTED;
-    return info->state == THREAD_DEAD ? PROGRAM_ENDED : PROGRAM_RUNS;
+    return exited || info->state == THREAD_DEAD ? PROGRAM_ENDED : PROGRAM_RUNS;
 }
 
 void program_report_fault(const char *name, const struct thread_info *info)

@@ -171,9 +171,9 @@ const char *vm_input(struct vm *vm, enum vm_input input)
         set_reason(vm, "destroyed", NULL);
     bool stops = decision.step == VM_STEP_STOP || restart;
     vm->state = decision.state;
-    const char *why = execute(vm, decision);
     if (stops)
         log_line("%s: %s", vm->def.name, vm->state == VM_SHUTOFF ? "shut off" : "restarting");
+    const char *why = execute(vm, decision);
     tell_console();
     return why;
 }

@@ -40,11 +40,10 @@ uint64_t vm_ring_bytes(const struct vm *vm)
     return 2ull * channels_of(vm) * VMM_RING_BYTES;
 }
 
-static uint64_t stats_bytes(const struct vm *vm)
+/* Whole, whatever the number of vCPUs: the VMM maps all of the structure. */
+static uint64_t stats_bytes(void)
 {
-    struct vmm_stats *stats = NULL;
-    uint64_t bytes = sizeof(*stats) - sizeof(stats->vcpu) + vm->def.vcpus * sizeof(stats->vcpu[0]);
-    return (bytes + PHYSMEM_PAGE - 1) & ~(PHYSMEM_PAGE - 1);
+    return (sizeof(struct vmm_stats) + PHYSMEM_PAGE - 1) & ~(PHYSMEM_PAGE - 1);
 }
 
 uint64_t vm_overhead(const struct vm *vm)
@@ -105,7 +104,7 @@ static const char *take_rings(struct vm *vm)
 
 static const char *take_stats(struct vm *vm)
 {
-    int64_t status = physmem_alloc(&vm->stats, stats_bytes(vm), PHYSMEM_PAGE, PHYSMEM_ANY_NODE);
+    int64_t status = physmem_alloc(&vm->stats, stats_bytes(), PHYSMEM_PAGE, PHYSMEM_ANY_NODE);
     if (status == OK)
         status = window_zero(&vm->stats);
     return status == OK ? NULL : fail("statistics", status);

@@ -11,7 +11,7 @@
 #include "user/program.h"
 #include "user/syscall_stubs.h"
 
-#define CONSOLE_HEAP     (1536u << 10)
+#define CONSOLE_HEAP     (64u << 10)
 #define CONSOLE_QUOTA    (512u << 10)
 #define CONSOLE_PRIORITY 24u
 #define RETRY_FIRST_NS   100000000ull

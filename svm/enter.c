@@ -43,7 +43,7 @@ static void program_irq(struct vcpu *vcpu, struct vmcb *vmcb)
         control |= INT_VIRQ | INT_PRIO(15) | INT_IGN_TPR;
     } else if (irq->state == IRQ_OFFERED) {
         uint32_t class = irq->vector >> 4;
-        uint32_t priority = svm_assists.prio_equal && class > 0 ? class - 1 : class;
+        uint32_t priority = svm_assists.qemu_virq && class > 0 ? class - 1 : class;
         control |= INT_VIRQ | INT_PRIO(priority) | (irq->ignore_tpr ? INT_IGN_TPR : 0);
         vmcb->int_vector = irq->vector;
     }

@@ -105,6 +105,12 @@ enum vexit svm_decode(struct vcpu *vcpu, struct svm_vcpu *svm)
     case EXIT_HLT:
         set_length(vcpu, svm, 1);
         return VEXIT_HLT;
+    case EXIT_CR8_WRITE:
+        vcpu->x.number = INSN_CR;
+        vcpu->x.vector = 8;
+        vcpu->x.info = vmcb->exit_info1;
+        vcpu->x.insn_len = vcpu->x.insn_count = 0;
+        return VEXIT_INSN;
     case EXIT_VINTR:
         return VEXIT_WINDOW;
     case EXIT_PAUSE:

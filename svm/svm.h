@@ -9,7 +9,9 @@
 /* What the CPU offers and the command line allows. */
 struct svm_assists {
     bool next_rip, decode, flush_asid, clean_bits, pause_filter;
-    bool prio_equal; /* QEMU's emulation takes a V_IRQ whose priority *equals* V_TPR, too */
+    /* QEMU's emulation takes a V_IRQ whose priority *equals* V_TPR, too; and it stops with an
+     * assertion when a guest writes CR8 while a V_IRQ waits that V_TPR would let through. */
+    bool qemu_virq;
     uint32_t asids;
 };
 extern struct svm_assists svm_assists;

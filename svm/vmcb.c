@@ -106,6 +106,8 @@ void svm_intercepts(struct vcpu *vcpu)
         misc1 |= MISC1_VINTR;
     if ((vcpu->block & VCPU_BLOCK_NMI) && !svm->nmi_iret)
         misc1 |= MISC1_IRET;
+    bool waits = vcpu->irq.state == IRQ_OFFERED || vcpu->irq.state == IRQ_WINDOW;
+    vmcb->intercept_cr_write = svm_assists.qemu_virq && waits ? 1u << 8 : 0;
     vmcb->intercept_dr_read = vmcb->intercept_dr_write = dr;
     vmcb->intercept_misc1 = misc1;
     svm->clean &= ~CLEAN_I;

@@ -164,6 +164,7 @@ _Static_assert(sizeof(struct vmcb) == 4096, "the VMCB is one page");
 #define CLEAN_ALL  0x7ffu
 
 /* #VMEXIT codes (Appendix C). */
+#define EXIT_CR8_WRITE  0x018u
 #define EXIT_DR_READ    0x020u
 #define EXIT_DR_WRITE   0x030u
 #define EXIT_EXC        0x040u

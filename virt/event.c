@@ -105,7 +105,6 @@ void event_update(struct vcpu *vcpu)
 void event_taken(struct vcpu *vcpu)
 {
     struct virq taken = vcpu->irq;
-    vcpu->irq.state = IRQ_IDLE;
     vcpu->stat[STAT_INJECT_INTR]++;
     if (taken.source == IRQ_FROM_EVENT) {
         vcpu->event_vector = 0;

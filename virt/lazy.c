@@ -42,10 +42,6 @@ void lazy_store_dr(struct vcpu *vcpu)
 void lazy_load(struct cpu *cpu, struct vcpu *vcpu)
 {
     if (unlikely(vcpu->cpu != cpu)) {
-        if (cpu->vcpu)
-            lazy_release(cpu, cpu->vcpu);
-        obj_ref(&vcpu->obj);
-        cpu->vcpu = vcpu;
         vcpu->cpu = cpu;
         vcpu->stat[STAT_LAST_CPU] = cpu->id;
         vcpu->flush = true; /* what the TLB has here is older */
@@ -79,12 +75,13 @@ void lazy_unload(struct vcpu *vcpu)
 
 void lazy_release(struct cpu *cpu, struct vcpu *vcpu)
 {
+    /* Only this CPU itself sets and clears what is equal here. */
+    if (__atomic_load_n(&vcpu->cpu, __ATOMIC_RELAXED) != cpu)
+        return;
     lazy_unload(vcpu);
     if (cpu->fpu_owner == &vcpu->fpu)
         fpu_release();
     virt->put(vcpu);
-    cpu->vcpu = NULL;
     /* Partner: claim(). */
     __atomic_store_n(&vcpu->cpu, NULL, __ATOMIC_RELEASE);
-    obj_unref(&vcpu->obj);
 }

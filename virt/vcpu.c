@@ -105,7 +105,6 @@ static enum vcpu_outcome finish(struct thread *thread, struct vcpu *vcpu, int64_
     thread->regs.rdi = bits;
     thread->vcpu = NULL;
     vcpu_disclaim(vcpu);
-    obj_unref(&vcpu->obj);
     return VCPU_TO_USER;
 }
 
@@ -258,9 +257,19 @@ enum vcpu_outcome vcpu_resume(struct thread *thread, struct vcpu *vcpu)
     return outcome;
 }
 
-void vcpu_put(struct cpu *cpu)
+void vcpu_put(struct thread *thread, struct vcpu *vcpu)
 {
-    lazy_release(cpu, cpu->vcpu);
+    lazy_release(cpu_self(), vcpu);
+    if (!thread->vcpu)
+        vcpu_forget(thread);
+}
+
+void vcpu_forget(struct thread *thread)
+{
+    struct vcpu *vcpu = thread->ran;
+    thread->ran = NULL;
+    if (vcpu)
+        obj_unref(&vcpu->obj);
 }
 
 /* The thread may be running the loop on another CPU: it finishes there. A thread that is on no CPU
@@ -273,4 +282,5 @@ void vcpu_abort(struct thread *thread, struct vcpu *vcpu, int64_t status)
         return;
     }
     (void)finish(thread, vcpu, status, 0);
+    vcpu_forget(thread);
 }

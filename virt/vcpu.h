@@ -100,6 +100,8 @@ static inline void vcpu_note(struct vcpu *vcpu, uint32_t bits)
 {
     __atomic_fetch_or((uint32_t *)&vcpu->requests, bits, __ATOMIC_RELAXED);
 }
+/* Drops thread->ran, which keeps the vCPU's memory while its state may be in the CPU. */
+void vcpu_forget(struct thread *thread);
 /* Becomes the owner; false: it runs, or someone else works on it. */
 bool vcpu_claim(struct vcpu *vcpu, struct thread *thread);
 void vcpu_disclaim(struct vcpu *vcpu);

@@ -112,6 +112,8 @@ void vcpu_destroy(struct obj *obj)
     vcpu_request(vcpu, REQ_ABORT);
     quiesce(); /* nobody finds it by its APIC id any more */
     timer_disarm(&vcpu->lapic.timer);
+    if (thread_self()->ran == vcpu)
+        vcpu_put(thread_self(), vcpu);
     pv_reset(vcpu, true);
     if (vcpu->pd)
         page_unmap(vcpu);
@@ -165,7 +167,12 @@ int64_t sys_vcpu_run(struct thread *self, struct regs *r)
             return status;
         }
     }
-    obj_ref(&vcpu->obj); /* until finish() */
+    if (unlikely(self->ran != vcpu)) {
+        if (self->ran)
+            vcpu_put(self, self->ran);
+        obj_ref(&vcpu->obj);
+        self->ran = vcpu;
+    }
     self->vcpu = vcpu;
     return SYSCALL_BLOCKED; /* the kernel's exit goes to vcpu_resume() */
 }
@@ -233,6 +240,16 @@ static int64_t lapic_access(struct vcpu *vcpu, uint32_t op, uint64_t reg, uint64
         return vlapic_set_base(vcpu, *value) ? OK : ERR_ARG;
     if (reg > 0x3f0 || (reg & 0xf))
         return ERR_ARG;
+    /* TPR is CR8, too, which works in every mode: the VMM emulates MOV CR8 with it. */
+    if (reg == 0x80 && op == LAPIC_OP_READ) {
+        *value = vcpu->lapic.tpr;
+        return OK;
+    }
+    if (reg == 0x80) {
+        vcpu->lapic.tpr = (uint8_t)*value;
+        vcpu_note(vcpu, REQ_IRQ);
+        return OK;
+    }
     if (op == LAPIC_OP_READ) {
         (void)vlapic_read(vcpu, (uint32_t)reg, value);
         return OK;

@@ -24,7 +24,7 @@ static uint64_t timer_value(const struct acpi_pm *pm)
 }
 
 /* TMR_STS is set whenever the timer's top bit changes, each 2^31 clocks. */
-static void update(struct acpi_pm *pm)
+static void pm_update(struct acpi_pm *pm)
 {
     uint64_t now = timer_value(pm);
     if (now >> 31 != pm->timer_seen >> 31)
@@ -41,12 +41,12 @@ static void update(struct acpi_pm *pm)
                   (next % ACPI_PM_TMR_HZ * NS_PER_S + ACPI_PM_TMR_HZ - 1) / ACPI_PM_TMR_HZ);
 }
 
-static void fire(void *dev)
+static void pm_timer_fire(void *dev)
 {
-    update(dev);
+    pm_update(dev);
 }
 
-static void write_control(struct acpi_pm *pm, uint16_t value)
+static void pm_write_control(struct acpi_pm *pm, uint16_t value)
 {
     pm->control = (value & CNT_KEPT) | SCI_EN;
     if (!(value & SLP_EN))
@@ -62,7 +62,7 @@ static uint16_t read_word(struct acpi_pm *pm, unsigned reg)
 {
     switch (reg) {
     case REG_STS:
-        update(pm);
+        pm_update(pm);
         return pm->status;
     case REG_EN:
         return pm->enable;
@@ -88,16 +88,16 @@ static void write_word(struct acpi_pm *pm, unsigned reg, uint16_t value)
 {
     switch (reg) {
     case REG_STS: /* write one to clear */
-        update(pm);
+        pm_update(pm);
         pm->status &= (uint16_t) ~(value & STS_BITS);
-        update(pm);
+        pm_update(pm);
         break;
     case REG_EN:
         pm->enable = value & EN_BITS;
-        update(pm);
+        pm_update(pm);
         break;
     case REG_CNT:
-        write_control(pm, value);
+        pm_write_control(pm, value);
         break;
     default: /* the timer is read-only */
         break;
@@ -123,7 +123,7 @@ void acpi_pm_press_power_button(struct acpi_pm *pm)
 {
     pm->button_presses++;
     pm->status |= PWRBTN_STS;
-    update(pm);
+    pm_update(pm);
 }
 
 void acpi_pm_reset(struct acpi_pm *pm)
@@ -131,7 +131,7 @@ void acpi_pm_reset(struct acpi_pm *pm)
     pm->status = pm->enable = 0;
     pm->control = SCI_EN;
     pm->timer_seen = timer_value(pm);
-    update(pm);
+    pm_update(pm);
 }
 
 void acpi_pm_init(struct acpi_pm *pm, struct machine *machine)
@@ -139,7 +139,7 @@ void acpi_pm_init(struct acpi_pm *pm, struct machine *machine)
     static const struct region_ops ops = {pm_read, pm_write};
     memset(pm, 0, sizeof *pm);
     pm->machine = machine;
-    pm->timer = (struct dev_timer){.fire = fire, .dev = pm};
+    pm->timer = (struct dev_timer){.fire = pm_timer_fire, .dev = pm};
     acpi_pm_reset(pm);
     pm->region = (struct pio_region){.base = ACPI_PM_BASE,
                                      .count = LENGTH,

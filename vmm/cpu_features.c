@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-static const struct cpu_feature features[] = {
+static const struct cpu_feature known_features[] = {
     {"fpu", 0x1, 0, CPUID_EDX, 0},
     {"vme", 0x1, 0, CPUID_EDX, 1},
     {"de", 0x1, 0, CPUID_EDX, 2},
@@ -129,8 +129,8 @@ static const struct cpu_feature features[] = {
 
 const struct cpu_feature *cpu_feature_find(const char *name)
 {
-    for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
-        if (strcmp(features[i].name, name) == 0)
-            return &features[i];
+    for (size_t i = 0; i < sizeof(known_features) / sizeof(known_features[0]); i++)
+        if (strcmp(known_features[i].name, name) == 0)
+            return &known_features[i];
     return NULL;
 }

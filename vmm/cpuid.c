@@ -234,6 +234,7 @@ void cpuid_policy(struct vmm *vmm)
     static struct table table;
     const struct vmm_config *config = vmm->config;
     const struct kinfo *kinfo = (const struct kinfo *)KINFO_VA;
+    table.count = 0;
     add_basic(&table, config->vcpus, kinfo);
     add_extended(vmm, &table, config->vcpus, kinfo);
     if (config->has_kvm_pv)

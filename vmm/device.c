@@ -275,7 +275,7 @@ void machine_doorbell(struct machine *machine, unsigned index)
 
 /* --- timers --- */
 
-static void program(struct machine *machine)
+static void program_host(struct machine *machine)
 {
     const struct dev_timer *first = timer_heap_first(&machine->timers);
     uint64_t deadline = first ? first->deadline_ns : UINT64_MAX;
@@ -288,13 +288,13 @@ static void program(struct machine *machine)
 void timer_arm(struct machine *machine, struct dev_timer *timer, uint64_t deadline_ns)
 {
     timer_heap_put(&machine->timers, timer, deadline_ns);
-    program(machine);
+    program_host(machine);
 }
 
 void timer_cancel(struct machine *machine, struct dev_timer *timer)
 {
     timer_heap_remove(&machine->timers, timer);
-    program(machine);
+    program_host(machine);
 }
 
 void machine_run_timers(struct machine *machine)
@@ -313,6 +313,6 @@ void machine_run_timers(struct machine *machine)
         timer_heap_remove(&machine->timers, timer);
         timer->fire(timer->dev);
     }
-    program(machine);
+    program_host(machine);
     mutex_unlock(&machine->lock);
 }

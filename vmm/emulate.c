@@ -391,7 +391,8 @@ static enum emul_result execute(struct emul *emul)
     emul->next_rip = page->rip + cached->insn.length;
     if (emul->mode != DECODE_64)
         emul->next_rip &= 0xffffffffull;
-    if (!handlers[cached->insn.op](emul))
+    bool done = emul->hint && cached->insn.op == OP_MOV && emul_hinted_move(emul);
+    if (!done && !handlers[cached->insn.op](emul))
         return emul->result;
     if (emul->result == EMUL_AGAIN) {
         page->dirty |= VCPU_GROUP_CORE;

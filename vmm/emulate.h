@@ -115,6 +115,8 @@ uint64_t emul_offset(const struct emul *emul, const struct insn_operand *operand
 bool emul_operand_ref(struct emul *emul, const struct insn_operand *operand, uint32_t size,
                       uint32_t access, struct emul_ref *ref);
 
+bool emul_hinted_move(struct emul *emul);
+
 uint64_t emul_gpr(const struct emul *emul, uint32_t reg, uint32_t size);
 void emul_set_gpr(struct emul *emul, uint32_t reg, uint32_t size, uint64_t value);
 bool emul_read(struct emul *emul, const struct insn_operand *operand, uint64_t *value);

@@ -104,6 +104,11 @@ static void load_part(struct emul *emul, uint64_t gpa, uint8_t *data, uint32_t s
         memcpy(data, ram, size);
         return;
     }
+    if (size == 4) { /* what drivers do most */
+        uint32_t word = (uint32_t)emul->bus->mmio_read(emul->opaque, gpa, 4);
+        memcpy(data, &word, 4);
+        return;
+    }
     for (uint32_t done = 0, chunk; done < size; done += chunk) {
         chunk = device_chunk(size - done);
         uint64_t value = emul->bus->mmio_read(emul->opaque, gpa + done, chunk);
@@ -117,6 +122,12 @@ static void store_part(struct emul *emul, uint64_t gpa, const uint8_t *data, uin
     if (region) {
         if (region->writable) /* firmware ignores writes, as a ROM does */
             memcpy(region->host + (gpa - region->gpa), data, size);
+        return;
+    }
+    if (size == 4) {
+        uint32_t word;
+        memcpy(&word, data, 4);
+        emul->bus->mmio_write(emul->opaque, gpa, 4, word);
         return;
     }
     for (uint32_t done = 0, chunk; done < size; done += chunk) {
@@ -236,5 +247,34 @@ bool emul_write(struct emul *emul, const struct insn_operand *operand, uint64_t 
     if (!emul_operand_ref(emul, operand, operand->size, EMUL_WRITE, &ref))
         return false;
     emul_store(emul, &ref, &value);
+    return true;
+}
+
+/* A plain MOV between a register or constant and the very place that exited, which is nearly every
+ * device access: the CPU has checked segment and page tables on its way to the exit. False: nothing
+ * was done, the long way must be taken. */
+bool emul_hinted_move(struct emul *emul)
+{
+    const struct insn *insn = emul->insn;
+    bool store = insn->operand[0].kind == OPERAND_MEM;
+    const struct insn_operand *memory = &insn->operand[store ? 0 : 1];
+    const struct insn_operand *other = &insn->operand[store ? 1 : 0];
+    uint64_t gpa = emul->hint_gpa, linear = emul_offset(emul, memory);
+    uint32_t size = memory->size;
+    if (memory->kind != OPERAND_MEM || other->kind >= OPERAND_SEG || other->high || size > 8)
+        return false;
+    if (emul->mode != DECODE_64 || memory->segment >= SEG_FS)
+        linear += emul->page->seg[memory->segment].base;
+    if (((linear ^ gpa) & 0xfff) || (gpa & 0xfff) + size > 0x1000 ||
+        guest_mem_find(emul->mem, gpa, 1))
+        return false;
+    if (!store) {
+        uint64_t value = emul->bus->mmio_read(emul->opaque, gpa, size);
+        emul_set_gpr(emul, other->reg, size, value);
+        return true;
+    }
+    uint64_t value =
+        other->kind == OPERAND_IMM ? (uint64_t)other->value : emul->page->gpr[other->reg & 15];
+    emul->bus->mmio_write(emul->opaque, gpa, size, value & alu_mask(size));
     return true;
 }

@@ -45,7 +45,8 @@ static uint64_t suspend(struct vmm *vmm)
 static void resume(struct vmm *vmm)
 {
     uint32_t wish = VMM_PAUSE;
-    machine_kvmclock_stopped(&vmm->machine);
+    if (__atomic_load_n(&vmm->wish, __ATOMIC_ACQUIRE) == VMM_PAUSE)
+        machine_kvmclock_stopped(&vmm->machine); /* all vCPUs stand still */
     if (!__atomic_compare_exchange_n(&vmm->wish, &wish, VMM_RUN, false, __ATOMIC_ACQ_REL,
                                      __ATOMIC_ACQUIRE))
         return;

@@ -32,9 +32,13 @@ bool guest_mem_add(struct guest_mem *mem, uint64_t gpa, uint64_t size, void *hos
 static inline const struct guest_region *guest_mem_find(const struct guest_mem *mem, uint64_t gpa,
                                                         uint64_t len)
 {
-    for (uint32_t i = 0; i < mem->count; i++) {
+    /* Nearly everything is in the first region; an empty one has size 0. */
+    uint64_t offset = gpa - mem->region[0].gpa;
+    if (__builtin_expect(offset < mem->region[0].size && len <= mem->region[0].size - offset, 1))
+        return &mem->region[0];
+    for (uint32_t i = 1; i < mem->count; i++) {
         const struct guest_region *region = &mem->region[i];
-        uint64_t offset = gpa - region->gpa;
+        offset = gpa - region->gpa;
         if (offset < region->size && len <= region->size - offset)
             return region;
     }

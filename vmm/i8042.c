@@ -21,7 +21,7 @@
 #define KEYBOARD_ACK    0xfau
 #define KEYBOARD_RESEND 0xfeu
 
-static void update_irq(struct i8042 *kbc)
+static void kbc_update_irq(struct i8042 *kbc)
 {
     irq_set(kbc->machine, IRQ_KEYBOARD, kbc->count && kbc->command_byte & CB_KEYBOARD_INT);
 }
@@ -30,7 +30,7 @@ static void answer(struct i8042 *kbc, uint8_t byte)
 {
     if (kbc->count < I8042_QUEUE)
         kbc->queue[(kbc->first + kbc->count++) % I8042_QUEUE] = byte;
-    update_irq(kbc);
+    kbc_update_irq(kbc);
 }
 
 static void reset_system(struct i8042 *kbc)
@@ -82,7 +82,7 @@ static void write_output_port(struct i8042 *kbc, uint8_t value)
         reset_system(kbc);
 }
 
-static void write_data(struct i8042 *kbc, uint8_t value)
+static void kbc_write_data(struct i8042 *kbc, uint8_t value)
 {
     uint8_t command = kbc->expects;
     kbc->expects = 0;
@@ -93,7 +93,7 @@ static void write_data(struct i8042 *kbc, uint8_t value)
         break;
     case 0x60:
         kbc->command_byte = value;
-        update_irq(kbc);
+        kbc_update_irq(kbc);
         break;
     case 0xd1:
         write_output_port(kbc, value);
@@ -107,7 +107,7 @@ static void write_data(struct i8042 *kbc, uint8_t value)
     }
 }
 
-static void write_command(struct i8042 *kbc, uint8_t value)
+static void kbc_write_command(struct i8042 *kbc, uint8_t value)
 {
     kbc->expects = 0;
     kbc->last_was_command = true;
@@ -168,7 +168,7 @@ static uint64_t data_read(void *dev, uint64_t offset, unsigned size)
         if (kbc->count == 0)
             kbc->queue[kbc->first] = byte;
         irq_set(kbc->machine, IRQ_KEYBOARD, false); /* one edge a byte */
-        update_irq(kbc);
+        kbc_update_irq(kbc);
     }
     return byte;
 }
@@ -176,7 +176,7 @@ static uint64_t data_read(void *dev, uint64_t offset, unsigned size)
 static void data_write(void *dev, uint64_t offset, unsigned size, uint64_t value)
 {
     (void)offset, (void)size;
-    write_data(dev, (uint8_t)value);
+    kbc_write_data(dev, (uint8_t)value);
 }
 
 static uint64_t status_read(void *dev, uint64_t offset, unsigned size)
@@ -191,7 +191,7 @@ static uint64_t status_read(void *dev, uint64_t offset, unsigned size)
 static void status_write(void *dev, uint64_t offset, unsigned size, uint64_t value)
 {
     (void)offset, (void)size;
-    write_command(dev, (uint8_t)value);
+    kbc_write_command(dev, (uint8_t)value);
 }
 
 static uint64_t port92_read(void *dev, uint64_t offset, unsigned size)
@@ -219,7 +219,7 @@ void i8042_reset(struct i8042 *kbc)
     kbc->last_was_command = false;
     kbc->first = kbc->count = 0;
     kbc->port92 = 2;
-    update_irq(kbc);
+    kbc_update_irq(kbc);
 }
 
 void i8042_init(struct i8042 *kbc, struct machine *machine)

@@ -85,7 +85,7 @@ static uint16_t counter(struct i8254_channel *ch, uint64_t now)
 }
 
 /* Channel 0's output is IRQ 0: what matters are its rising edges. */
-static void arm(struct i8254 *pit)
+static void pit_arm(struct i8254 *pit)
 {
     struct i8254_channel *ch = &pit->channel[0];
     uint64_t now = clock_number(pit), edge;
@@ -109,13 +109,13 @@ static void arm(struct i8254 *pit)
     timer_arm(pit->machine, &pit->timer, deadline);
 }
 
-static void fire(void *dev)
+static void pit_fire(void *dev)
 {
     struct i8254 *pit = dev;
     pit->ticks++;
     irq_set(pit->machine, IRQ_TIMER, false);
     irq_set(pit->machine, IRQ_TIMER, true);
-    arm(pit);
+    pit_arm(pit);
 }
 
 static void load(struct i8254 *pit, struct i8254_channel *ch, uint32_t value)
@@ -146,7 +146,7 @@ static void load(struct i8254 *pit, struct i8254_channel *ch, uint32_t value)
         ch->loaded = true;
     }
     if (ch == &pit->channel[0])
-        arm(pit);
+        pit_arm(pit);
 }
 
 static void write_counter(struct i8254 *pit, struct i8254_channel *ch, uint8_t value)
@@ -161,7 +161,7 @@ static void write_counter(struct i8254 *pit, struct i8254_channel *ch, uint8_t v
         if (ch->mode == 0) { /* the first byte stops the count and lowers OUT */
             ch->loaded = false;
             if (ch == &pit->channel[0])
-                arm(pit);
+                pit_arm(pit);
         }
     } else {
         ch->write_second = false;
@@ -188,7 +188,7 @@ static void latch_status(struct i8254_channel *ch, uint64_t now)
     ch->status_latched = true;
 }
 
-static void write_control(struct i8254 *pit, uint8_t value)
+static void pit_write_control(struct i8254 *pit, uint8_t value)
 {
     uint64_t now = clock_number(pit);
     unsigned select = value >> 6;
@@ -216,7 +216,7 @@ static void write_control(struct i8254 *pit, uint8_t value)
     ch->latch_bytes = 0;
     ch->next_count = 0;
     if (select == 0)
-        arm(pit);
+        pit_arm(pit);
 }
 
 static uint8_t read_counter(struct i8254 *pit, struct i8254_channel *ch)
@@ -271,7 +271,7 @@ static void pit_write(void *dev, uint64_t offset, unsigned size, uint64_t value)
     if (offset < 3)
         write_counter(pit, &pit->channel[offset], (uint8_t)value);
     else
-        write_control(pit, (uint8_t)value);
+        pit_write_control(pit, (uint8_t)value);
 }
 
 static uint64_t port61_read(void *dev, uint64_t offset, unsigned size)
@@ -313,7 +313,7 @@ void i8254_init(struct i8254 *pit, struct machine *machine)
     static const struct region_ops ops61 = {port61_read, port61_write};
     memset(pit, 0, sizeof *pit);
     pit->machine = machine;
-    pit->timer = (struct dev_timer){.fire = fire, .dev = pit};
+    pit->timer = (struct dev_timer){.fire = pit_fire, .dev = pit};
     i8254_reset(pit);
     pit->region = (struct pio_region){
         .base = 0x40, .count = 4, .max_size = 1, .ops = &ops, .dev = pit, .name = "i8254"};

@@ -51,7 +51,7 @@ static unsigned requested(const struct i8259_chip *chip)
 
 /* The slave's INT is the master's input 2. It is followed as a level, whatever the trigger mode:
  * with edges, a second request of the slave behind an automatic EOI would have no edge. */
-static void update(struct i8259 *pic)
+static void pic_update(struct i8259 *pic)
 {
     struct i8259_chip *master = &pic->chip[0];
     if (requested(&pic->chip[1]) != 8)
@@ -83,7 +83,7 @@ void i8259_set_irq(struct i8259 *pic, unsigned irq, bool level)
         chip->lines &= (uint8_t)~bit;
         chip->irr &= (uint8_t)~bit;
     }
-    update(pic);
+    pic_update(pic);
 }
 
 static void end_of_interrupt(struct i8259_chip *chip, unsigned irq, bool rotate)
@@ -126,7 +126,7 @@ uint8_t i8259_ack(struct i8259 *pic)
         accept(master, irq);
         vector = (uint8_t)(master->vector_base | irq);
     }
-    update(pic);
+    pic_update(pic);
     return vector;
 }
 
@@ -220,7 +220,7 @@ static void chip_write(void *dev, uint64_t a0, unsigned size, uint64_t value64)
         write_icw(chip, value);
     else
         chip->imr = (uint8_t)value;
-    update(pair_of(chip));
+    pic_update(pair_of(chip));
 }
 
 static uint64_t chip_read(void *dev, uint64_t a0, unsigned size)
@@ -234,7 +234,7 @@ static uint64_t chip_read(void *dev, uint64_t a0, unsigned size)
         if (irq == 8)
             return 0;
         accept(chip, irq);
-        update(pair_of(chip));
+        pic_update(pair_of(chip));
         return 0x80u | irq;
     }
     if (a0)
@@ -247,7 +247,7 @@ static void elcr_write(void *dev, uint64_t offset, unsigned size, uint64_t value
     (void)offset, (void)size;
     struct i8259_chip *chip = dev;
     chip->elcr = (uint8_t)value & chip->elcr_writable;
-    update(pair_of(chip));
+    pic_update(pair_of(chip));
 }
 
 static uint64_t elcr_read(void *dev, uint64_t offset, unsigned size)
@@ -259,7 +259,7 @@ static uint64_t elcr_read(void *dev, uint64_t offset, unsigned size)
 void i8259_set_level_triggered(struct i8259 *pic, unsigned irq)
 {
     struct i8259_chip *chip = &pic->chip[(irq >> 3) & 1u];
-    chip->elcr |= (uint8_t)(1u << (irq & 7u)) & chip->elcr_writable;
+    chip->elcr = (uint8_t)(chip->elcr | (1u << (irq & 7u) & chip->elcr_writable));
 }
 
 void i8259_reset(struct i8259 *pic)
@@ -275,7 +275,7 @@ void i8259_reset(struct i8259 *pic)
         chip->lowest = 7;
         chip->imr = 0xff; /* undefined in silicon; nothing disturbs a guest that never touches it */
     }
-    update(pic);
+    pic_update(pic);
 }
 
 void i8259_init(struct i8259 *pic, struct machine *machine)

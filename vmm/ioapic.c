@@ -75,7 +75,7 @@ void ioapic_eoi(struct ioapic *ioapic, uint8_t vector)
     }
 }
 
-static uint32_t read_register(const struct ioapic *ioapic)
+static uint32_t ioapic_read_register(const struct ioapic *ioapic)
 {
     unsigned index = ioapic->select;
     if (index == IOAPICID || index == IOAPICARB)
@@ -88,7 +88,7 @@ static uint32_t read_register(const struct ioapic *ioapic)
     return (uint32_t)(index & 1u ? rte >> 32 : rte);
 }
 
-static void write_register(struct ioapic *ioapic, uint32_t value)
+static void ioapic_write_register(struct ioapic *ioapic, uint32_t value)
 {
     unsigned index = ioapic->select;
     if (index == IOAPICID)
@@ -115,7 +115,7 @@ static uint64_t ioapic_read(void *dev, uint64_t offset, unsigned size)
     if (offset == REG_SELECT)
         return ioapic->select;
     if (offset == REG_WINDOW && size == 4)
-        return read_register(ioapic);
+        return ioapic_read_register(ioapic);
     return 0;
 }
 
@@ -125,7 +125,7 @@ static void ioapic_write(void *dev, uint64_t offset, unsigned size, uint64_t val
     if (offset == REG_SELECT)
         ioapic->select = (uint8_t)value;
     else if (offset == REG_WINDOW && size == 4)
-        write_register(ioapic, (uint32_t)value);
+        ioapic_write_register(ioapic, (uint32_t)value);
     else if (offset == REG_EOI)
         ioapic_eoi(ioapic, (uint8_t)value);
 }

@@ -16,7 +16,7 @@ struct system_time {
     int8_t tsc_shift;
     uint8_t flags;
     uint8_t pad1[2];
-};
+} __attribute__((packed, aligned(4))); /* KVM asks the guest for no more than that */
 _Static_assert(sizeof(struct system_time) == 32, "pvclock_vcpu_time_info");
 
 struct wall_time {

@@ -59,7 +59,7 @@ bool loader_place(struct loader *loader, const char *what, uint64_t gpa, uint64_
     if (!to)
         return loader_refuse(loader, "%s does not fit: %llu bytes at %#llx are not guest memory",
                              what, bytes, from);
-    if (overlaps(gpa, memory_size, 0, BOOT_AREA_END) ||
+    if (overlaps(gpa, memory_size, BOOT_AREA, BOOT_AREA_END) ||
         overlaps(gpa, memory_size, 0xa0000, 0x100000))
         return loader_refuse(loader, "%s at %#llx overlaps boot information or firmware tables",
                              what, from);

@@ -9,17 +9,19 @@
 #include "abi/vcpu.h"
 #include "vmm/guest_mem.h"
 
-/* Guest-physical places below 1 MiB that direct boot uses. */
-#define BOOT_GDT         0x1000u
-#define BOOT_INFO        0x6000u /* boot_params, hvm_start_info, multiboot information: one page */
-#define BOOT_STACK       0x8ff0u
-#define BOOT_PAGE_TABLES 0x9000u  /* PML4, PDPT, four page directories */
-#define BOOT_CMDLINE     0x20000u /* with file names, at most BOOT_CMDLINE_MAX bytes with the zero */
+/* Guest-physical places below 1 MiB that direct boot uses. Below them is room for images that load
+ * low, above them ends conventional memory. */
+#define BOOT_GDT         0x81000u
+#define BOOT_INFO        0x86000u /* boot_params, hvm_start_info, multiboot information: one page */
+#define BOOT_STACK       0x88ff0u
+#define BOOT_PAGE_TABLES 0x89000u /* PML4, PDPT, four page directories */
+#define BOOT_CMDLINE     0x90000u /* with file names, at most BOOT_CMDLINE_MAX bytes with the zero */
 #define BOOT_CMDLINE_MAX 0x4000u
-#define BOOT_STRINGS     0x24000u /* module's command line */
-#define BOOT_MODULES     0x25000u
-#define BOOT_MEMMAP      0x26000u
-#define BOOT_AREA_END    0x28000u
+#define BOOT_STRINGS     0x94000u /* module's command line */
+#define BOOT_MODULES     0x95000u
+#define BOOT_MEMMAP      0x96000u
+#define BOOT_AREA        0x80000u
+#define BOOT_AREA_END    0x98000u
 
 struct loader_image {
     const uint8_t *bytes;

@@ -92,6 +92,8 @@ static bool place_module(struct loader *loader, uint64_t end, struct multiboot_i
     uint64_t at = (end + 0xfff) & ~0xfffull, size = loader->initrd.size;
     if (size == 0)
         return true;
+    if (at < 0x100000 && at + size > BOOT_AREA)
+        at = 0x100000; /* not over the boot information or the firmware tables */
     if (at >= GUEST_LOW_LIMIT || !guest_mem_write(loader->mem, at, loader->initrd.bytes, size))
         return loader_refuse(loader, "module %.100s (%llu bytes) does not fit behind the image",
                              loader->initrd.name, (unsigned long long)size);

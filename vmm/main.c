@@ -22,6 +22,14 @@ static bool has_end(const char *text, size_t size)
     return memchr(text, 0, size) != NULL;
 }
 
+#define IMAGE_MAX (1ull << 40)
+
+static bool image_is_sane(const struct vmm_image *image)
+{
+    return image->size <= IMAGE_MAX && image->offset <= IMAGE_MAX &&
+           has_end(image->name, sizeof(image->name));
+}
+
 /* The manager has checked all this; a mistake of its must not become one of ours. */
 static void check_config(const struct program_args *args, const struct vmm_config *config)
 {
@@ -41,9 +49,8 @@ static void check_config(const struct program_args *args, const struct vmm_confi
     if (total < 0x200000 || total > (1ull << 46))
         refuse("memory: %llu bytes; at least 2 MiB are needed", (unsigned long long)total);
     if (config->feature_count > VMM_MAX_FEATURES || !has_end(config->cmdline, VMM_CMDLINE) ||
-        !has_end(config->kernel.name, sizeof(config->kernel.name)) ||
-        !has_end(config->initrd.name, sizeof(config->initrd.name)) ||
-        !has_end(config->firmware.name, sizeof(config->firmware.name)))
+        !image_is_sane(&config->kernel) || !image_is_sane(&config->initrd) ||
+        !image_is_sane(&config->firmware))
         refuse("the definition is damaged");
     const struct kinfo *kinfo = (const struct kinfo *)KINFO_VA;
     for (uint32_t i = 0; i < config->vcpus; i++)
@@ -69,7 +76,12 @@ static void open_stats(struct vmm *vmm)
 {
     uint32_t slot = vmm->args->slot[VMM_SLOT_STATS];
     uint64_t size = (sizeof(struct vmm_stats) + 4095) & ~4095ull;
-    if (slot && sys_mem_map(SLOT_SELF_PD, slot, VMM_STATS_VA, 0, size, MAP_READ | MAP_WRITE) == OK)
+    if (slot == 0)
+        return;
+    int64_t status = sys_mem_map(SLOT_SELF_PD, slot, VMM_STATS_VA, 0, size, MAP_READ | MAP_WRITE);
+    if (status != OK)
+        log_line("the counters cannot be mapped: status %lld", (long long)status);
+    else
         vmm->stats = (struct vmm_stats *)VMM_STATS_VA;
 }
 

@@ -164,7 +164,7 @@ static uint64_t period_ns(const struct mc146818 *rtc)
     return (NS_PER_S << (rate - 1)) / 32768u;
 }
 
-static void update_irq(struct mc146818 *rtc)
+static void rtc_update_irq(struct mc146818 *rtc)
 {
     uint8_t *c = &rtc->ram[RTC_C];
     if (*c & rtc->ram[RTC_B] & (C_PF | C_AF | C_UF))
@@ -189,7 +189,7 @@ static void catch_up(struct mc146818 *rtc)
         rtc->ram[RTC_C] |= C_PF;
         rtc->periodic_from_ns += (ns - rtc->periodic_from_ns) / period * period;
     }
-    update_irq(rtc);
+    rtc_update_irq(rtc);
 }
 
 static void arm_timers(struct mc146818 *rtc)
@@ -213,7 +213,7 @@ static void arm_timers(struct mc146818 *rtc)
         timer_cancel(rtc->machine, &rtc->periodic_timer);
 }
 
-static void fire(void *dev)
+static void rtc_fire(void *dev)
 {
     catch_up(dev);
     arm_timers(dev);
@@ -222,7 +222,7 @@ static void fire(void *dev)
 /* --- registers --- */
 
 /* Runs a change that may stop or start the clock; the time goes on from where it stood. */
-static void write_control(struct mc146818 *rtc, unsigned index, uint8_t value)
+static void rtc_write_control(struct mc146818 *rtc, unsigned index, uint8_t value)
 {
     catch_up(rtc);
     bool ran = running(rtc);
@@ -272,10 +272,10 @@ static bool is_time(unsigned index)
            index == RTC_HOURS || (index >= RTC_WEEKDAY && index <= RTC_YEAR);
 }
 
-static void write_register(struct mc146818 *rtc, unsigned index, uint8_t value)
+static void rtc_write_register(struct mc146818 *rtc, unsigned index, uint8_t value)
 {
     if (index == RTC_A || index == RTC_B) {
-        write_control(rtc, index, value);
+        rtc_write_control(rtc, index, value);
     } else if (index == RTC_C || index == RTC_D) {
         return; /* read-only */
     } else if (is_time(index)) {
@@ -295,7 +295,7 @@ static uint8_t read_a(const struct mc146818 *rtc)
     return rtc->ram[RTC_A] | (uip ? A_UIP : 0);
 }
 
-static uint8_t read_register(struct mc146818 *rtc, unsigned index)
+static uint8_t rtc_read_register(struct mc146818 *rtc, unsigned index)
 {
     if (index == RTC_A)
         return read_a(rtc);
@@ -303,7 +303,7 @@ static uint8_t read_register(struct mc146818 *rtc, unsigned index)
         catch_up(rtc);
         uint8_t flags = rtc->ram[RTC_C];
         rtc->ram[RTC_C] = 0;
-        update_irq(rtc);
+        rtc_update_irq(rtc);
         arm_timers(rtc);
         return flags;
     }
@@ -316,7 +316,7 @@ static uint64_t rtc_read(void *dev, uint64_t offset, unsigned size)
 {
     (void)size;
     struct mc146818 *rtc = dev;
-    return offset ? read_register(rtc, rtc->index) : 0xffu; /* the index cannot be read back */
+    return offset ? rtc_read_register(rtc, rtc->index) : 0xffu; /* the index cannot be read back */
 }
 
 static void rtc_write(void *dev, uint64_t offset, unsigned size, uint64_t value)
@@ -324,7 +324,7 @@ static void rtc_write(void *dev, uint64_t offset, unsigned size, uint64_t value)
     (void)size;
     struct mc146818 *rtc = dev;
     if (offset)
-        write_register(rtc, rtc->index, (uint8_t)value);
+        rtc_write_register(rtc, rtc->index, (uint8_t)value);
     else
         rtc->index = value & (CMOS_SIZE - 1); /* bit 7 gates NMI; nothing here raises one */
 }
@@ -349,7 +349,7 @@ void mc146818_reset(struct mc146818 *rtc)
 {
     rtc->ram[RTC_B] &= (uint8_t) ~(B_PIE | B_AIE | B_UIE);
     rtc->ram[RTC_C] = 0;
-    update_irq(rtc);
+    rtc_update_irq(rtc);
     arm_timers(rtc);
 }
 
@@ -364,8 +364,8 @@ void mc146818_init(struct mc146818 *rtc, struct machine *machine, int64_t start_
     rtc->base_ns = start_unix_ns - (int64_t)clock_ns(machine);
     rtc->seen_s = now_s(rtc);
     rtc->periodic_from_ns = clock_ns(machine);
-    rtc->update_timer = (struct dev_timer){.fire = fire, .dev = rtc};
-    rtc->periodic_timer = (struct dev_timer){.fire = fire, .dev = rtc};
+    rtc->update_timer = (struct dev_timer){.fire = rtc_fire, .dev = rtc};
+    rtc->periodic_timer = (struct dev_timer){.fire = rtc_fire, .dev = rtc};
     show_time(rtc, rtc->seen_s);
     mc146818_reset(rtc);
     rtc->region = (struct pio_region){

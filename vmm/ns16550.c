@@ -50,7 +50,7 @@ enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_S
 
 #define BAUD_BASE 115200u
 /* A console that takes nothing for so long is gone; its guest must not stand for it. */
-#define STALL_NS NS_PER_S
+#define UART_STALL_NS NS_PER_S
 
 /* --- FIFOs --- */
 
@@ -97,7 +97,7 @@ static uint8_t pending(const struct ns16550 *uart)
 
 /* On a PC's board OUT2 connects INTR to the bus. In loopback the pin itself is inactive, but boards
  * differ, and tests of the chip expect its interrupts then. */
-static void update(struct ns16550 *uart)
+static void uart_update(struct ns16550 *uart)
 {
     bool connected = uart->mcr & (MCR_OUT2 | MCR_LOOP);
     irq_set(uart->machine, uart->irq, connected && pending(uart) != IIR_NONE);
@@ -118,14 +118,14 @@ static void arm_timeout(struct ns16550 *uart)
               clock_ns(uart->machine) + 4 * bits * divisor * NS_PER_S / BAUD_BASE);
 }
 
-static void timeout_fire(void *dev)
+static void uart_timeout(void *dev)
 {
     struct ns16550 *uart = dev;
     uart->timeout_pending = uart->rx.count > 0;
-    update(uart);
+    uart_update(uart);
 }
 
-static void receive(struct ns16550 *uart, uint8_t byte)
+static void uart_receive(struct ns16550 *uart, uint8_t byte)
 {
     if (uart->rx.count >= depth(uart)) {
         uart->lsr |= LSR_OE;
@@ -147,13 +147,13 @@ static void pull(struct ns16550 *uart)
     size_t room = depth(uart) - uart->rx.count;
     size_t count = uart->channel->read(uart->channel->ctx, bytes, room);
     for (size_t i = 0; i < count && i < room; i++)
-        receive(uart, bytes[i]);
+        uart_receive(uart, bytes[i]);
     uart->bytes_in += count;
     if (count)
         arm_timeout(uart);
 }
 
-static uint8_t read_data(struct ns16550 *uart)
+static uint8_t uart_read_data(struct ns16550 *uart)
 {
     if (uart->rx.count == 0)
         return 0;
@@ -161,7 +161,7 @@ static uint8_t read_data(struct ns16550 *uart)
     uart->timeout_pending = false;
     pull(uart);
     arm_timeout(uart);
-    update(uart);
+    uart_update(uart);
     return byte;
 }
 
@@ -180,24 +180,24 @@ static void drain(struct ns16550 *uart)
         uart->thre_pending = true;
         timer_cancel(uart->machine, &uart->stalled);
     } else if (uart->stalled.place == 0) {
-        timer_arm(uart->machine, &uart->stalled, clock_ns(uart->machine) + STALL_NS);
+        timer_arm(uart->machine, &uart->stalled, clock_ns(uart->machine) + UART_STALL_NS);
     }
 }
 
-static void stalled_fire(void *dev)
+static void uart_stalled(void *dev)
 {
     struct ns16550 *uart = dev;
     uart->dropped += uart->tx.count;
     uart->tx.count = 0;
     uart->thre_pending = true;
-    update(uart);
+    uart_update(uart);
 }
 
-static void write_data(struct ns16550 *uart, uint8_t byte)
+static void uart_write_data(struct ns16550 *uart, uint8_t byte)
 {
     uart->thre_pending = false;
     if (uart->mcr & MCR_LOOP) {
-        receive(uart, byte);
+        uart_receive(uart, byte);
         arm_timeout(uart);
         uart->thre_pending = true;
     } else {
@@ -208,7 +208,7 @@ static void write_data(struct ns16550 *uart, uint8_t byte)
         push(&uart->tx, byte);
         drain(uart);
     }
-    update(uart);
+    uart_update(uart);
 }
 
 /* --- registers --- */
@@ -229,7 +229,7 @@ static void write_fcr(struct ns16550 *uart, uint8_t value)
     uart->fcr = value & FCR_ENABLE ? value & FCR_KEPT : 0;
     pull(uart);
     arm_timeout(uart);
-    update(uart);
+    uart_update(uart);
 }
 
 /* Modem inputs: a terminal that is always there, or in loopback the chip's own outputs. */
@@ -255,7 +255,7 @@ static void write_ier(struct ns16550 *uart, uint8_t value)
     if (value & IER_ETBEI && !(uart->ier & IER_ETBEI) && uart->tx.count == 0)
         uart->thre_pending = true;
     uart->ier = value & 0x0fu;
-    update(uart);
+    uart_update(uart);
 }
 
 static void uart_write(void *dev, uint64_t offset, unsigned size, uint64_t value64)
@@ -269,11 +269,11 @@ static void uart_write(void *dev, uint64_t offset, unsigned size, uint64_t value
         if (dlab)
             uart->divisor = (uint16_t)((uart->divisor & 0xff00u) | value);
         else
-            write_data(uart, value);
+            uart_write_data(uart, value);
         break;
     case REG_IER:
         if (dlab)
-            uart->divisor = (uint16_t)((uart->divisor & 0xffu) | value << 8);
+            uart->divisor = (uint16_t)((uart->divisor & 0xffu) | (unsigned)value << 8);
         else
             write_ier(uart, value);
         break;
@@ -283,16 +283,16 @@ static void uart_write(void *dev, uint64_t offset, unsigned size, uint64_t value
     case REG_LCR:
         uart->lcr = value;
         if (value & LCR_BREAK && uart->mcr & MCR_LOOP) {
-            receive(uart, 0);
+            uart_receive(uart, 0);
             uart->lsr |= LSR_BI;
-            update(uart);
+            uart_update(uart);
         }
         break;
     case REG_MCR:
         uart->mcr = value & 0x1fu;
         update_modem(uart);
         pull(uart);
-        update(uart);
+        uart_update(uart);
         break;
     case REG_SCR:
         uart->scr = value;
@@ -310,7 +310,7 @@ static uint8_t read_lsr(struct ns16550 *uart)
     if (uart->fcr & FCR_ENABLE && uart->lsr & LSR_BI)
         value |= LSR_FIFO;
     uart->lsr = 0;
-    update(uart);
+    uart_update(uart);
     return (uint8_t)value;
 }
 
@@ -319,7 +319,7 @@ static uint8_t read_iir(struct ns16550 *uart)
     uint8_t source = pending(uart);
     if (source == IIR_THRE) { /* reading it is the acknowledge of this source */
         uart->thre_pending = false;
-        update(uart);
+        uart_update(uart);
     }
     return source | (uart->fcr & FCR_ENABLE ? IIR_FIFOS : 0);
 }
@@ -332,7 +332,7 @@ static uint64_t uart_read(void *dev, uint64_t offset, unsigned size)
     uint8_t value;
     switch (offset) {
     case REG_DATA:
-        return dlab ? uart->divisor & 0xffu : read_data(uart);
+        return dlab ? uart->divisor & 0xffu : uart_read_data(uart);
     case REG_IER:
         return dlab ? (uint8_t)(uart->divisor >> 8) : uart->ier;
     case REG_IIR_FCR:
@@ -346,7 +346,7 @@ static uint64_t uart_read(void *dev, uint64_t offset, unsigned size)
     case REG_MSR:
         value = uart->msr;
         uart->msr &= 0xf0u;
-        update(uart);
+        uart_update(uart);
         return value;
     default:
         return uart->scr;
@@ -358,7 +358,7 @@ void ns16550_channel_event(struct ns16550 *uart)
     if (uart->tx.count)
         drain(uart);
     pull(uart);
-    update(uart);
+    uart_update(uart);
 }
 
 void ns16550_reset(struct ns16550 *uart)
@@ -370,7 +370,7 @@ void ns16550_reset(struct ns16550 *uart)
     uart->thre_pending = uart->timeout_pending = false;
     timer_cancel(uart->machine, &uart->timeout);
     timer_cancel(uart->machine, &uart->stalled);
-    update(uart);
+    uart_update(uart);
 }
 
 void ns16550_init(struct ns16550 *uart, struct machine *machine, uint16_t base, uint8_t irq,
@@ -381,8 +381,8 @@ void ns16550_init(struct ns16550 *uart, struct machine *machine, uint16_t base, 
     uart->machine = machine;
     uart->channel = channel;
     uart->irq = irq;
-    uart->timeout = (struct dev_timer){.fire = timeout_fire, .dev = uart};
-    uart->stalled = (struct dev_timer){.fire = stalled_fire, .dev = uart};
+    uart->timeout = (struct dev_timer){.fire = uart_timeout, .dev = uart};
+    uart->stalled = (struct dev_timer){.fire = uart_stalled, .dev = uart};
     ns16550_reset(uart);
     uart->region = (struct pio_region){
         .base = base, .count = 8, .max_size = 1, .ops = &ops, .dev = uart, .name = "ns16550"};

@@ -118,6 +118,39 @@ static void walk_start(struct walk *walk, uint64_t *table)
     }
 }
 
+/* The usual case, in a tenth of the instructions: four levels, every entry present and accessed, no
+ * fault of any kind. Whatever else it meets, it leaves to the full walk (false). */
+static bool walk_long_mode(const struct guest_mem *mem, const struct paging *paging,
+                           uint64_t linear, uint32_t access, uint64_t *gpa)
+{
+    uint64_t table = paging->cr3 & PTE_ADDR, all = ~0ull, any = 0, entry;
+    uint64_t need =
+        PTE_P | PTE_A | (access & WALK_WRITE ? PTE_RW : 0) | (access & WALK_USER ? PTE_US : 0);
+    uint32_t shift = 48;
+    do {
+        shift -= 9;
+        const uint64_t *at = guest_mem_ptr(mem, table + ((linear >> shift & 511) << 3), 8);
+        if (!at)
+            return false;
+        entry = __atomic_load_n(at, __ATOMIC_RELAXED);
+        all &= entry;
+        any |= entry;
+        table = entry & PTE_ADDR;
+        if ((entry & need) != need)
+            return false;
+    } while (shift > 12 && !(entry & PTE_PS));
+    uint64_t offset = (1ull << shift) - 1;
+    uint64_t never = (PTE_ADDR & ~((1ull << paging->phys_bits) - 1)) | PTE_NX;
+    if (!(access & WALK_FETCH) && (paging->efer & EFER_NXE))
+        never &= ~PTE_NX;
+    bool checked = !(access & WALK_USER) && (all & PTE_US) && (paging->cr4 & (CR4_SMAP | CR4_SMEP));
+    bool clean = (access & WALK_WRITE) && !(entry & PTE_D);
+    if ((any & never) || checked || clean || shift == 39 || (table & offset & ~0x1fffull))
+        return false;
+    *gpa = (table & ~offset) | (linear & offset);
+    return true;
+}
+
 bool paging_walk(const struct guest_mem *mem, const struct paging *paging, uint64_t linear,
                  uint32_t access, uint64_t *gpa, uint32_t *error)
 {
@@ -125,6 +158,9 @@ bool paging_walk(const struct guest_mem *mem, const struct paging *paging, uint6
         *gpa = linear;
         return true;
     }
+    bool four_levels = (paging->efer & EFER_LMA) && !(paging->cr4 & CR4_LA57);
+    if (four_levels && !(access & WALK_PEEK) && walk_long_mode(mem, paging, linear, access, gpa))
+        return true;
     struct walk walk = {.mem = mem, .paging = paging, .linear = linear, .access = access};
     uint64_t table;
     walk_start(&walk, &table);

@@ -5,16 +5,18 @@
 #define F_STATS_VQ       (1ull << 1)
 #define F_DEFLATE_ON_OOM (1ull << 2)
 
-#define CONFIG_NUM_PAGES 0u
-#define CONFIG_ACTUAL    4u
-#define CONFIG_SIZE      8u
+#define CONFIG_NUM_PAGES    0u
+#define CONFIG_ACTUAL       4u
+#define BALLOON_CONFIG_SIZE 8u
 
 #define QUEUE_INFLATE 0u
 #define QUEUE_DEFLATE 1u
 #define QUEUE_STATS   2u
 
 #define PAGE_SHIFT 12u
-#define BATCH      256u /* page numbers looked at at a time */
+#define MAX_REQUEST \
+    (1u << 20)     /* bytes; overlapping buffers could otherwise keep us busy for hours */
+#define BATCH 256u /* page numbers looked at at a time */
 
 /* --- pages --- */
 
@@ -95,7 +97,7 @@ void virtio_balloon_refresh(struct virtio_balloon *balloon)
     virtio_interrupt(&balloon->virtio, QUEUE_STATS);
 }
 
-static void queue_notify(void *dev, unsigned queue)
+static void balloon_notify(void *dev, unsigned queue)
 {
     struct virtio_balloon *balloon = dev;
     if (queue == QUEUE_STATS) {
@@ -103,6 +105,10 @@ static void queue_notify(void *dev, unsigned queue)
         return;
     }
     while (virtio_pop(&balloon->virtio, queue, &balloon->chain)) {
+        if (balloon->chain.out_len > MAX_REQUEST) {
+            virtio_fail(&balloon->virtio, "a balloon request is too long");
+            break;
+        }
         pages(balloon, queue);
         virtio_push(&balloon->virtio, queue, &balloon->chain, 0);
     }
@@ -128,7 +134,7 @@ void virtio_balloon_target(struct virtio_balloon *balloon, uint32_t target)
     virtio_set_config(&balloon->virtio, CONFIG_NUM_PAGES, 4, target);
 }
 
-static void reset(void *dev)
+static void balloon_reset(void *dev)
 {
     struct virtio_balloon *balloon = dev;
     balloon->stats_held = false;
@@ -145,9 +151,9 @@ void virtio_balloon_init(struct virtio_balloon *balloon, struct pci_bus *bus, un
                                             .queues = 3,
                                             .queue_size = 64,
                                             .features = F_STATS_VQ | F_DEFLATE_ON_OOM,
-                                            .config_size = CONFIG_SIZE,
-                                            .queue_notify = queue_notify,
-                                            .reset = reset};
+                                            .config_size = BALLOON_CONFIG_SIZE,
+                                            .queue_notify = balloon_notify,
+                                            .reset = balloon_reset};
     memset(balloon, 0, sizeof *balloon);
     virtio_pci_init(&balloon->virtio, bus, slot, interrupt_line, &type, balloon);
     memset(balloon->virtio.config_writable + CONFIG_ACTUAL, 0xff, 4);

@@ -5,17 +5,17 @@
 #define F_SIZE        (1ull << 0)
 #define F_EMERG_WRITE (1ull << 2)
 
-#define CONFIG_COLS        0u
-#define CONFIG_ROWS        2u
-#define CONFIG_PORTS       4u
-#define CONFIG_EMERG_WRITE 8u
-#define CONFIG_SIZE        12u
+#define CONFIG_COLS         0u
+#define CONFIG_ROWS         2u
+#define CONFIG_PORTS        4u
+#define CONFIG_EMERG_WRITE  8u
+#define CONSOLE_CONFIG_SIZE 12u
 
 #define QUEUE_RX 0u
 #define QUEUE_TX 1u
 
 /* A console that takes nothing for so long is gone; its guest must not stand for it. */
-#define STALL_NS NS_PER_S
+#define CONSOLE_STALL_NS NS_PER_S
 
 /* --- guest to channel --- */
 
@@ -41,7 +41,7 @@ static void send_part(struct virtio_console *console)
     }
 }
 
-static void transmit(struct virtio_console *console)
+static void console_transmit(struct virtio_console *console)
 {
     struct virtio_pci *virtio = &console->virtio;
     for (;;) {
@@ -54,7 +54,8 @@ static void transmit(struct virtio_console *console)
         send_part(console);
         if (console->sent < console->sending.out_len) {
             if (console->stalled.place == 0)
-                timer_arm(virtio->machine, &console->stalled, clock_ns(virtio->machine) + STALL_NS);
+                timer_arm(virtio->machine, &console->stalled,
+                          clock_ns(virtio->machine) + CONSOLE_STALL_NS);
             break;
         }
         timer_cancel(virtio->machine, &console->stalled);
@@ -64,19 +65,19 @@ static void transmit(struct virtio_console *console)
     virtio_interrupt(virtio, QUEUE_TX);
 }
 
-static void stalled_fire(void *dev)
+static void console_stalled(void *dev)
 {
     struct virtio_console *console = dev;
     if (!console->sending_valid)
         return;
     console->dropped += console->sending.out_len - console->sent;
     console->sent = console->sending.out_len;
-    transmit(console);
+    console_transmit(console);
 }
 
 /* --- channel to guest --- */
 
-static size_t fill(struct virtio_console *console)
+static size_t fill_from_channel(struct virtio_console *console)
 {
     const struct vq_chain *chain = &console->receiving;
     size_t done = 0;
@@ -90,14 +91,14 @@ static size_t fill(struct virtio_console *console)
     return done;
 }
 
-static void receive(struct virtio_console *console)
+static void console_receive(struct virtio_console *console)
 {
     struct virtio_pci *virtio = &console->virtio;
     while (console->channel) {
         if (!console->receiving_valid && !virtio_pop(virtio, QUEUE_RX, &console->receiving))
             break;
         console->receiving_valid = true;
-        size_t count = fill(console);
+        size_t count = fill_from_channel(console);
         if (count == 0 && console->receiving.in_len)
             break; /* kept until something is typed */
         console->bytes_in += count;
@@ -107,24 +108,24 @@ static void receive(struct virtio_console *console)
     virtio_interrupt(virtio, QUEUE_RX);
 }
 
-static void queue_notify(void *dev, unsigned queue)
+static void console_notify(void *dev, unsigned queue)
 {
     if (queue == QUEUE_TX)
-        transmit(dev);
+        console_transmit(dev);
     else
-        receive(dev);
+        console_receive(dev);
 }
 
 void virtio_console_channel_event(struct virtio_console *console)
 {
     if (console->sending_valid)
-        transmit(console);
-    receive(console);
+        console_transmit(console);
+    console_receive(console);
 }
 
 /* --- configuration --- */
 
-static void config_written(void *dev, unsigned offset, unsigned size)
+static void console_config_written(void *dev, unsigned offset, unsigned size)
 {
     struct virtio_console *console = dev;
     if (offset > CONFIG_EMERG_WRITE || offset + size <= CONFIG_EMERG_WRITE)
@@ -140,7 +141,7 @@ void virtio_console_resize(struct virtio_console *console, uint16_t columns, uin
     virtio_set_config(&console->virtio, CONFIG_COLS, 4, (uint32_t)rows << 16 | columns);
 }
 
-static void reset(void *dev)
+static void console_reset(void *dev)
 {
     struct virtio_console *console = dev;
     console->sending_valid = console->receiving_valid = false;
@@ -156,13 +157,13 @@ void virtio_console_init(struct virtio_console *console, struct pci_bus *bus, un
                                             .queues = 2,
                                             .queue_size = 64,
                                             .features = F_SIZE | F_EMERG_WRITE,
-                                            .config_size = CONFIG_SIZE,
-                                            .queue_notify = queue_notify,
-                                            .config_written = config_written,
-                                            .reset = reset};
+                                            .config_size = CONSOLE_CONFIG_SIZE,
+                                            .queue_notify = console_notify,
+                                            .config_written = console_config_written,
+                                            .reset = console_reset};
     memset(console, 0, sizeof *console);
     console->channel = channel;
-    console->stalled = (struct dev_timer){.fire = stalled_fire, .dev = console};
+    console->stalled = (struct dev_timer){.fire = console_stalled, .dev = console};
     virtio_pci_init(&console->virtio, bus, slot, interrupt_line, &type, console);
     memset(console->virtio.config_writable + CONFIG_EMERG_WRITE, 0xff, 4);
     virtio_set_config(&console->virtio, CONFIG_COLS, 4, 24u << 16 | 80);

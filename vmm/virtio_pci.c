@@ -241,7 +241,7 @@ static bool hits_window(const struct virtio_pci *virtio, unsigned offset, unsign
     return offset < data + 4 && offset + size > data;
 }
 
-static void config_read(struct pci_device *device, unsigned offset, unsigned size)
+static void virtio_config_read(struct pci_device *device, unsigned offset, unsigned size)
 {
     struct virtio_pci *virtio = (void *)((char *)device - offsetof(struct virtio_pci, pci));
     struct region_ops ops;
@@ -251,7 +251,7 @@ static void config_read(struct pci_device *device, unsigned offset, unsigned siz
         pci_put(device, virtio->cfg_capability + 16, length, (uint32_t)ops.read(dev, at, length));
 }
 
-static void config_written(struct pci_device *device, unsigned offset, unsigned size)
+static void virtio_config_written(struct pci_device *device, unsigned offset, unsigned size)
 {
     struct virtio_pci *virtio = (void *)((char *)device - offsetof(struct virtio_pci, pci));
     struct region_ops ops;
@@ -290,8 +290,8 @@ static void add_capabilities(struct virtio_pci *virtio, uint32_t notify_size)
     virtio->cfg_capability = at;
     pci->writable[at + 4] = 0xff;
     memset(pci->writable + at + 8, 0xff, 12);
-    pci->config_read = config_read;
-    pci->config_written = config_written;
+    pci->config_read = virtio_config_read;
+    pci->config_written = virtio_config_written;
 }
 
 void virtio_pci_init(struct virtio_pci *virtio, struct pci_bus *bus, unsigned slot,

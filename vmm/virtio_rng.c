@@ -6,7 +6,7 @@
  */
 #define MAX_BYTES 4096u
 
-static uint32_t fill(struct virtio_rng *rng)
+static uint32_t fill_chain(struct virtio_rng *rng)
 {
     const struct vq_chain *chain = &rng->chain;
     uint32_t done = 0;
@@ -20,15 +20,15 @@ static uint32_t fill(struct virtio_rng *rng)
     return done;
 }
 
-static void queue_notify(void *dev, unsigned queue)
+static void rng_notify(void *dev, unsigned queue)
 {
     struct virtio_rng *rng = dev;
     while (virtio_pop(&rng->virtio, queue, &rng->chain))
-        virtio_push(&rng->virtio, queue, &rng->chain, fill(rng));
+        virtio_push(&rng->virtio, queue, &rng->chain, fill_chain(rng));
     virtio_interrupt(&rng->virtio, queue);
 }
 
-static void reset(void *dev)
+static void rng_reset(void *dev)
 {
     (void)dev; /* nothing is kept between requests */
 }
@@ -41,8 +41,8 @@ void virtio_rng_init(struct virtio_rng *rng, struct pci_bus *bus, unsigned slot,
                                             .class_code = 0x00ff00,
                                             .queues = 1,
                                             .queue_size = 16,
-                                            .queue_notify = queue_notify,
-                                            .reset = reset};
+                                            .queue_notify = rng_notify,
+                                            .reset = rng_reset};
     memset(rng, 0, sizeof *rng);
     random_pool_init(&rng->pool);
     virtio_pci_init(&rng->virtio, bus, slot, interrupt_line, &type, rng);

@@ -55,6 +55,9 @@ extern struct acpi_info acpi;
 
 /* For loaders that hand over the RSDP's bytes and not its place: used by acpi_init(0). */
 void acpi_use_rsdp_copy(const void *rsdp, uint32_t length);
+/* Where UEFI's system table, at this host-physical address, says that the RSDP lies; 0: it does
+ * not. */
+uint64_t acpi_rsdp_from_efi(uint64_t system_table);
 /* Reads the tables below the RSDP. Problems are logged by table name; the rest is still used.
  * rsdp 0: the copy, else a search in the BIOS area. */
 void acpi_init(uint64_t rsdp);

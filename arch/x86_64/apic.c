@@ -17,6 +17,7 @@
 #define APIC_LDR        0x0d0u
 #define APIC_DFR        0x0e0u
 #define APIC_SVR        0x0f0u
+#define APIC_ISR        0x100u /* eight registers */
 #define APIC_ESR        0x280u
 #define APIC_ICR        0x300u
 #define APIC_ICR_HIGH   0x310u
@@ -47,6 +48,7 @@
 #define MSI_ADDRESS     0xfee00000ull
 #define XAPIC_BROADCAST 0xffu
 #define TIMER_SPAN_US   2000u
+#define TIMER_SAMPLES   16u
 #define SEND_SPINS      1000000u
 
 static volatile uint8_t *xapic; /* NULL in x2APIC mode */
@@ -77,21 +79,39 @@ static void enable_mode(void)
         wrmsr(IA32_APIC_BASE, base | APIC_BASE_EXTD);
 }
 
+/* The counter beside the TSC, read so that little came between: see take_sample() in tsc.c. */
+static uint32_t timer_sample(uint64_t *tsc)
+{
+    uint64_t best = UINT64_MAX;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < TIMER_SAMPLES; i++) {
+        uint64_t before = rdtsc();
+        uint32_t now = apic_read(APIC_TIMER_NOW);
+        uint64_t window = rdtsc() - before;
+        if (window < best) {
+            best = window;
+            count = now;
+            *tsc = before + window / 2;
+        }
+    }
+    return count;
+}
+
 /* Ticks of the one-shot timer in a span measured with the TSC. */
 static void timer_calibrate(void)
 {
-    uint64_t span = tsc_from_us(TIMER_SPAN_US);
+    uint64_t span = tsc_from_us(TIMER_SPAN_US), start, end;
+
     apic_write(APIC_LVT_TIMER, LVT_MASKED | VEC_TIMER);
     apic_write(APIC_TIMER_DIV, DIVIDE_BY_1);
     apic_write(APIC_TIMER_INIT, UINT32_MAX);
-    uint64_t start = rdtsc();
-    uint32_t first = apic_read(APIC_TIMER_NOW);
+    uint32_t first = timer_sample(&start);
     while (rdtsc() - start < span)
         cpu_pause();
-    uint32_t last = apic_read(APIC_TIMER_NOW);
-    uint64_t took = rdtsc() - start;
+    uint32_t last = timer_sample(&end);
     apic_write(APIC_TIMER_INIT, 0);
-    timer_ratio = ((uint64_t)(first - last) << 32) / took;
+    timer_ratio = ((uint64_t)(first - last) << 32) / (end - start);
     if (!timer_ratio)
         panic("local APIC timer does not count");
     kprintf("apic: timer %lu kHz\n", tsc_khz * (timer_ratio >> 16) >> 16);
@@ -126,6 +146,14 @@ void apic_init(void)
             deadline ? "TSC-deadline" : "one-shot");
 }
 
+/* Interrupts that firmware left in service would block ours of lower priority. */
+static void end_left_over(void)
+{
+    for (uint32_t i = 0; i < 8; i++)
+        for (uint32_t bits = apic_read(APIC_ISR + 0x10 * i); bits; bits &= bits - 1)
+            apic_eoi();
+}
+
 void apic_init_cpu(void)
 {
     enable_mode();
@@ -156,9 +184,7 @@ void apic_init_cpu(void)
         apic_write(APIC_LVT_TIMER, VEC_TIMER);
     }
     apic_timer_set(UINT64_MAX);
-    /* Interrupts that firmware left in service would block ours of lower priority. */
-    for (uint32_t i = 0; i < 256; i++)
-        apic_eoi();
+    end_left_over();
 }
 
 uint32_t apic_id_self(void)

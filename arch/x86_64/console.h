@@ -12,6 +12,8 @@ void early_uart_init(void);
 void early_uart_write(const char *text, size_t length);
 /* VGA text or linear framebuffer, whichever the loader left. */
 void early_screen_init(const struct bootinfo *info);
+/* Somebody else has drawn on it: start at the top of an empty screen. */
+void early_screen_clear(void);
 void early_screen_write(const char *text, size_t length);
 
 #endif

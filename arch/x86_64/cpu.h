@@ -50,7 +50,6 @@ struct cpu {
     struct runq *runq;              /* (c) sched/ */
     struct timerq *timerq;          /* (c) sched/ */
     struct virt_cpu *virt;          /* (c) virt/ */
-    struct vcpu *vcpu;              /* (o) some of whose state is in this CPU; referenced */
     struct fpu_area *fpu_owner; /* (o) whose extended state is in the registers; NULL: nobody's */
     void *iopm_owner;           /* (o) domain whose port bitmap is in the TSS */
     struct cpu_info info;       /* (o, read by anyone) counters */

@@ -99,6 +99,14 @@ static void put(char c)
     draw(row, column++, c);
 }
 
+void early_screen_clear(void)
+{
+    for (uint32_t r = 0; columns && r < rows; r++)
+        for (uint32_t c = 0; c < columns; c++)
+            draw(r, c, ' ');
+    row = column = 0;
+}
+
 void early_screen_init(const struct bootinfo *info)
 {
     fb = info->fb;
@@ -112,9 +120,7 @@ void early_screen_init(const struct bootinfo *info)
         columns = pixels ? MIN(fb.width / CELL_WIDTH, MAX_COLUMNS) : 0;
         rows = MIN(fb.height / CELL_HEIGHT, MAX_ROWS);
     }
-    for (uint32_t r = 0; columns && r < rows; r++)
-        for (uint32_t c = 0; c < columns; c++)
-            draw(r, c, ' ');
+    early_screen_clear();
 }
 
 void early_screen_write(const char *text, size_t length)

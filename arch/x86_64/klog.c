@@ -24,6 +24,7 @@ static bool line_start = true, quiet, panicking;
 static uint64_t boot_tsc;
 static struct panic_record *record; /* NULL: no persistent memory */
 static uint64_t record_size;
+static uint64_t own_start; /* position behind the report of the last run's record */
 
 static void lock(void)
 {
@@ -93,6 +94,8 @@ uint64_t klog_head(void)
 void klog_set_quiet(bool value)
 {
     lock();
+    if (quiet && !value)
+        early_screen_clear();
     quiet = value;
     unlock();
 }
@@ -160,6 +163,7 @@ void klog_init_persistent(hpa_t base, uint64_t size)
     if (panic_record_valid(record, record_size))
         report_last_run();
     record->magic = 0;
+    own_start = ring.head;
 
     struct klog_ring bigger = {(char *)record + record_size, size - record_size, 0};
     char part[128];
@@ -176,7 +180,7 @@ void klog_init_persistent(hpa_t base, uint64_t size)
 uint64_t klog_enter_panic(void)
 {
     panicking = true;
-    quiet = false;
+    klog_set_quiet(false);
     if (!line_start)
         write_lines("\n", 1);
     return ring.head;
@@ -186,7 +190,7 @@ void klog_keep(uint64_t start)
 {
     if (!record)
         return;
-    uint64_t position = start > KEEP_BEFORE ? start - KEEP_BEFORE : 0;
+    uint64_t position = MAX(start > KEEP_BEFORE ? start - KEEP_BEFORE : 0, own_start);
     uint64_t space = record_size - sizeof(*record);
     size_t n = klog_ring_read(&ring, &position, record->text, space);
     panic_record_seal(record, record_size, (uint32_t)n);

@@ -13,7 +13,7 @@
 #include "arch/x86_64/trampoline.h"
 #include "lib/string.h"
 
-#define INIT_WAIT_US    10000u
+#define INIT_WAIT_US    100u   /* the manual's 10 ms are for CPUs older than 64-bit mode */
 #define STARTUP_WAIT_US 20000u /* the manual's 200 us, times what an emulator may need */
 #define ANSWER_WAIT_US  1000000u
 #define APIC_ID_XAPIC   255u /* ids from here on exist in x2APIC mode only */

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
 import cpio  # noqa: E402
@@ -18,25 +19,27 @@ FIRMWARE = ("bios-256k.bin", "kvmvapic.bin", "linuxboot_dma.bin", "multiboot_dma
 GUEST_QEMU = ("qemu-system-x86_64 -nodefaults -display none -accel kvm -M q35 -cpu host -no-reboot"
               " -serial stdio")
 
-SCRIPT = """#!/bin/busybox sh
+SETUP = """#!/bin/busybox sh
 b=/bin/busybox
 $b mount -t proc proc /proc
 $b mount -t sysfs sys /sys
 $b mount -t devtmpfs dev /dev
-$b mkdir -p /tmp
 for m in irqbypass kvm kvm-amd; do $b insmod /modules/$m.ko || echo "kvm_rig: cannot load $m"; done
-echo never > /sys/kernel/mm/transparent_hugepage/enabled
 echo 4 > /proc/sys/kernel/printk
-run() {{ name=$1; shift; echo "== $name"; {qemu} "$@" </dev/null 2>&1; echo "== end $name"; }}
+"""
+# First touches are of 4 KiB pages; all else runs with huge pages as Debian has them.
+BENCH = """run() {{ name=$1; shift; echo "== $name"; {qemu} "$@" </dev/null 2>&1; echo "== end $name"; }}
+pages=/sys/kernel/mm/transparent_hugepage/enabled
+echo never > $pages
 run exits -m 256 -mem-prealloc -smp 2 -device pci-testdev -kernel /exits.elf
-echo always > /sys/kernel/mm/transparent_hugepage/enabled
+echo always > $pages
 echo "== cycle"; /tsc x
 run tiny -m 64 -kernel /tiny.elf
 /tsc x; echo "== end cycle"
 {qemu} -m 64 -mem-prealloc -kernel /hlt_if0.elf </dev/null >/tmp/out 2>&1 &
 pid=$!
-until $b grep -q passed /tmp/out; do $b usleep 20000; done
-echo "== memory"; $b grep -E '^(VmRSS|RssAnon|RssFile|RssShmem)' /proc/$pid/status; echo "== end memory"
+until $b grep -q passed /tmp/out 2>/dev/null; do $b usleep 20000; done
+echo "== memory"; $b grep ^VmRSS /proc/$pid/status; echo "== end memory"
 $b kill -9 $pid
 run linux -m 256 -kernel /linux -initrd /linux.cpio -append '{cmdline}'
 $b poweroff -f
@@ -64,27 +67,35 @@ def modules(folder):
             yield name, os.path.join(root, name)
 
 
-def initramfs(kernel, module_folder, programs, linux_initrd, cmdline):
-    archive = cpio.Archive()
-    archive.console()
+def archive(kernel, module_folder, programs, script, files):
+    """The initramfs: Debian's QEMU with all it needs, KVM's modules, programs (name to path), files
+    (name to bytes), and the script as first process."""
+    out = cpio.Archive()
+    out.console()
     for folder in ("proc", "sys", "tmp"):
-        archive.add(folder, 0o40755)
-    archive.copy("/bin/busybox", "bin/busybox")
-    archive.copy(QEMU)
+        out.add(folder, 0o40755)
+    out.copy("/bin/busybox", "bin/busybox")
+    out.copy(QEMU)
     for library in closure(QEMU):
-        archive.copy(library)
+        out.copy(library)
     for name in FIRMWARE:
         path = firmware(name)
         if path:
-            archive.copy(path, "usr/share/qemu/" + name)
+            out.copy(path, "usr/share/qemu/" + name)
     for name, path in modules(module_folder):
-        archive.copy(path, "modules/" + name)
+        out.copy(path, "modules/" + name)
     for name, path in programs.items():
-        archive.copy(path, name)
-    archive.copy(kernel, "linux")
-    archive.file("linux.cpio", linux_initrd)
-    archive.file("init", SCRIPT.format(qemu=GUEST_QEMU, cmdline=cmdline).encode())
-    return archive.bytes()
+        out.copy(path, name)
+    out.copy(kernel, "linux")
+    for name, data in files.items():
+        out.file(name, data)
+    out.file("init", script.encode())
+    return out.bytes()
+
+
+def bench_archive(kernel, module_folder, programs, linux_initrd, cmdline):
+    script = SETUP + BENCH.format(qemu=GUEST_QEMU, cmdline=cmdline)
+    return archive(kernel, module_folder, programs, script, {"linux.cpio": linux_initrd})
 
 
 def key(kernel, initrd):
@@ -94,16 +105,15 @@ def key(kernel, initrd):
     return digest.hexdigest()[:16]
 
 
-def run(machine, kernel, initrd_path, log, timeout):
+def run(machine, kernel, initrd_path, log, timeout, memory=1536):
     """Boots the rig; gives its whole serial output."""
-    command = [*machine, "-m", "1536", "-kernel", kernel, "-initrd", initrd_path, "-append",
+    command = [*machine, "-m", str(memory), "-kernel", kernel, "-initrd", initrd_path, "-append",
                "console=ttyS0 quiet panic=-1", "-display", "none", "-no-reboot", "-nodefaults",
                "-serial", "stdio"]
     text = []
     with open(log, "w") as out, subprocess.Popen(command, stdin=subprocess.DEVNULL, text=True,
                                                  errors="replace", stdout=subprocess.PIPE,
                                                  stderr=subprocess.STDOUT) as qemu:
-        import threading
         killer = threading.Timer(timeout, qemu.kill)
         killer.start()
         for line in qemu.stdout:

@@ -45,6 +45,7 @@ class Machine:
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.process.stdout, selectors.EVENT_READ)
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self.unfinished = ""
         self.ended = False
 
     def __enter__(self):
@@ -63,10 +64,20 @@ class Machine:
             return
         data = os.read(self.process.stdout.fileno(), 65536)
         self.ended = not data
-        text = self.decoder.decode(data).replace("\r", "")
+        text = self._plain(self.decoder.decode(data))
         self.text += text
         self.log.write(text)
         self.log.flush()
+
+    def _plain(self, text):
+        """Without escape sequences. A line end is a newline alone; a carriage return alone, which
+        is how a prompt is redrawn, becomes return and newline, so that "^" matches after it."""
+        text = self.unfinished + text
+        cut = re.search(r"(\r|\x1b(\[[0-9;?]*)?)\Z", text) if not self.ended else None
+        self.unfinished = cut.group(0) if cut else ""
+        text = text[:cut.start()] if cut else text
+        text = re.sub(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|[()].|[=>78cM])", "", text)
+        return re.sub(r"\r+\n", "\n", text).replace("\r", "\r\n")
 
     def _fail(self, what):
         tail = self.text[max(self.position, len(self.text) - 1500):]
@@ -117,10 +128,10 @@ class Console(Machine):
         self.expect(re.escape(PROMPT), limit)
 
     def command(self, text, limit=LIMIT):
-        """Types a command at the prompt; gives what it printed."""
-        start = self.position
+        """Types a command at the prompt; gives what it printed. A prompt may be redrawn with what
+        was typed so far; only Enter puts a newline without a return after it."""
         self.send(text + "\n")
-        self.expect(re.escape(text), limit)
+        self.expect(re.escape(text) + r"\n", limit)
         start = self.position
         self.expect("^" + re.escape(PROMPT), limit)
         return self.text[start:self.position - len(PROMPT)].strip("\n")

@@ -162,8 +162,12 @@ static uint32_t xcr0(void)
 static void xsave(void)
 {
     write_cr4(read_cr4() | 1ull << 18);
-    check_eq("fpu.xsetbv_x87_sse", (uint64_t)try_xsetbv(0, 3), (uint64_t)NO_FAULT);
-    check_eq("fpu.xcr0_read_back", xcr0(), 3);
+    /* First without an exit in between: tells a lost write from one that an exit undid. */
+    int r = try_xsetbv(0, 3);
+    uint32_t at_once = xcr0();
+    check_eq("fpu.xsetbv_x87_sse", (uint64_t)r, (uint64_t)NO_FAULT);
+    check_eq("fpu.xcr0_at_once", at_once, 3);
+    check_eq("fpu.xcr0_after_exits", xcr0(), 3);
     check_eq("fpu.xsetbv_without_x87", (uint64_t)try_xsetbv(0, 2), GP);
     check_eq("fpu.xsetbv_avx_without_sse", (uint64_t)try_xsetbv(0, 5), GP);
     check_eq("fpu.xsetbv_bad_index", (uint64_t)try_xsetbv(7, 3), GP);

@@ -31,6 +31,7 @@ void test_ipc(void);
 void test_notifications(void);
 void test_domains(void);
 void test_scheduling(void);
+void test_vcpu(void);
 void test_random_calls(void);
 
 #endif

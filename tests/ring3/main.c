@@ -62,6 +62,7 @@ void root_main(const struct root_info *info)
     run("ipc", test_ipc);
     run("domains", test_domains);
     run("scheduling", test_scheduling);
+    run("vcpu", test_vcpu);
     run("random_calls", test_random_calls);
     log_line("%u passed, %u failed", ktest_passed, ktest_failed);
     for (;;)

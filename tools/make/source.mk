@@ -1,6 +1,6 @@
 # Checks of the source itself, and its size.
-.PHONY: check-source check-layers check-format check-tidy format size
-check-source: check-layers check-format check-tidy ## layers, format, clang-tidy
+.PHONY: check-source check-abi check-layers check-format check-tidy format size
+check-source: check-layers check-format check-abi check-tidy ## layers, format, reference, clang-tidy
 
 # All that a ring-3 source may see; a program's own libraries included.
 TIDY_NAME  := -DMULLION_VERSION=\"check\"
@@ -13,6 +13,15 @@ check-layers: $(CHECK_NEEDS)
 
 check-format:
 	tools/check-format
+
+# The reference in the repository is the generated one.
+check-abi: $(GEN)/stamp
+	@cmp docs/abi/syscalls.md $(GEN)/syscalls.md || { echo 'run: make reference'; exit 1; }
+	@echo 'check-abi: docs/abi/syscalls.md is current'
+
+.PHONY: reference
+reference: $(GEN)/stamp ## write docs/abi/syscalls.md
+	cp $(GEN)/syscalls.md docs/abi/syscalls.md
 
 check-tidy: $(CHECK_NEEDS) $(if $(wildcard arch/x86_64/offsets.c.in),$(GEN)/arch/offsets.h)
 	tools/check-tidy '$(TIDY_RING0)' '$(TIDY_RING3)' $(TIDY_FILES)

@@ -3,10 +3,14 @@
 UNIT_SRC := $(wildcard tests/unit/*.c)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 # A test that needs a third-party library names it: UNIT_LIBS_decode := $(B)/host/libzydis.a
+UNIT_LIBS_emulate := $(B)/host/libzydis.a
+UNIT_LIBS_vmm_exits := $(B)/host/libzydis.a
+UNIT_LIBS_task_switch := $(B)/host/libzydis.a
 .SECONDEXPANSION:
 $(B)/unit/%: tests/unit/%.c $(GEN)/stamp $$(UNIT_LIBS_$$*)
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) $(HOST_TP) $< $(UNIT_LIBS_$*) -o $@
+UNIT_LIBS_domain_xml := $(B)/host/libexpat.a
 -include $(UNIT_BIN:%=%.d)
 
 FUZZ_SRC := $(wildcard tests/fuzz/*.c)

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Calls to the manager (manager/protocol.h). */
+#ifndef CONSOLE_CLIENT_H
+#define CONSOLE_CLIENT_H
+
+#include <stdint.h>
+#include "manager/protocol.h"
+
+#define CLIENT_DOMAINS 64u
+
+/* All return a status; client_reason() then says why it was bad. */
+int64_t client_list(struct mgr_brief briefs[CLIENT_DOMAINS], uint32_t *count);
+int64_t client_info(const char *name, struct mgr_info *info);
+int64_t client_act(const char *name, enum vm_input verb);
+int64_t client_refresh(const char *name);
+int64_t client_stats(const char *name, uint32_t vcpu, struct mgr_stats *stats);
+int64_t client_node(struct mgr_node *node);
+int64_t client_host(enum mgr_host how, int force);
+/* At most size bytes of the kernel log from *position on, which is moved. *length 0: no more. */
+int64_t client_klog(uint64_t *position, char *bytes, uint32_t size, uint32_t *length);
+/* slots: two free slots, filled with the rings (if ring_bytes is not 0) and the VMM's notification
+ * (if has_notif). */
+int64_t client_console(uint32_t index, struct mgr_console *console, uint32_t slots);
+const char *client_reason(void);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The whole machine of devices in one translation unit, over the fake host. */
+#ifndef TESTS_UNIT_VMM_MACHINE_H
+#define TESTS_UNIT_VMM_MACHINE_H
+
+#include "vmm_host.h"
+#include "vmm_ring.h"
+#include "vmm/i8259.c"
+#include "vmm/i8254.c"
+#include "vmm/ioapic.c"
+#include "vmm/calendar.c"
+#include "vmm/mc146818.c"
+#include "vmm/ns16550.c"
+#include "vmm/i8042.c"
+#include "vmm/acpi_pm.c"
+#include "vmm/reset_cf9.c"
+#include "vmm/pvpanic.c"
+#include "vmm/debug_port.c"
+#include "vmm/kvmclock.c"
+#include "vmm/pci.c"
+#include "vmm/pci_msix.c"
+#include "vmm/q35.c"
+#include "vmm/virtqueue.c"
+#include "vmm/virtio_common.c"
+#include "vmm/virtio_pci.c"
+#include "vmm/virtio_console.c"
+#include "vmm/random_pool.c"
+#include "vmm/virtio_rng.c"
+#include "vmm/virtio_balloon.c"
+#include "vmm/machine.c"
+
+static inline void machine_start(void)
+{
+    static struct vmm_config config;
+    config.vcpus = 2;
+    config.boot = VMM_BOOT_LINUX;
+    config.has_serial = config.has_virtio_console = config.has_rng = config.has_balloon = 1;
+    config.rtc_base = 1700000000;
+    config.rtc_tsc = 0;
+    fake_start();
+    fake_ring_start();
+    config.rtc_tsc = fake.ns * 3;
+    vm.serial = vm.hvc = &fake_channel;
+    machine_devices_init(&vm, &config);
+}
+
+/* Configuration space by mechanism #1. */
+static inline uint32_t cfg_read(unsigned slot, unsigned offset, unsigned size)
+{
+    machine_pio_write(&vm, 0xcf8, 4, 0x80000000u | slot << 11 | (offset & 0xfcu));
+    return machine_pio_read(&vm, (uint16_t)(0xcfc + (offset & 3u)), size);
+}
+
+static inline void cfg_write(unsigned slot, unsigned offset, unsigned size, uint32_t value)
+{
+    machine_pio_write(&vm, 0xcf8, 4, 0x80000000u | slot << 11 | (offset & 0xfcu));
+    machine_pio_write(&vm, (uint16_t)(0xcfc + (offset & 3u)), size, value);
+}
+
+#endif
