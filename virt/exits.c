@@ -255,7 +255,13 @@ static enum verdict exit_invalid(struct vcpu *vcpu)
 {
     vcpu->page->exit.invalid.code = vcpu->x.code;
     vcpu->page->exit.invalid.info = vcpu->x.info;
-    vcpu->page->exit.invalid.rule[0] = '\0';
+    char *rule = vcpu->page->exit.invalid.rule;
+    const char *text = vcpu->x.rule ? vcpu->x.rule : "";
+    uint32_t i = 0;
+    for (; text[i] && i < sizeof(vcpu->page->exit.invalid.rule) - 1; i++)
+        rule[i] = text[i];
+    rule[i] = '\0';
+    vcpu->x.rule = NULL;
     return vcpu_to_vmm(vcpu, VCPU_EXIT_INVALID, VCPU_GROUP_ALL);
 }
 

@@ -36,6 +36,7 @@ struct vexit_info {
     uint64_t next_rip; /* PIO */
     uint64_t gpa, gla; /* NPF */
     uint64_t code, info;
+    const char *rule; /* INVALID: which rule was broken; NULL: not known */
     uint32_t error;
     uint16_t port;
     uint8_t size, flags, vector, number;
@@ -77,7 +78,7 @@ struct vcpu { /* OBJ_VCPU */
     uint64_t dr[4];           /* (w) when not in the CPU's registers */
     bool dr_loaded;           /* (w) dr[] is in the CPU */
     bool aux_loaded;          /* (w) tsc_aux is in the CPU, and not 0 */
-    struct cpu *cpu;          /* (w) where it ran last, unless it was put since */
+    struct cpu *cpu;          /* (w) whose registers hold some of its state; NULL: none */
     struct fpu_area fpu;      /* (w) */
     uint64_t *shadow;         /* (w) cells of MSR_RULE_SHADOW, one page */
     struct pv pv;             /* (w) and object lock */

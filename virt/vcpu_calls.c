@@ -77,6 +77,8 @@ int64_t sys_vcpu_create(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct guest, guest, r->rsi, OBJ_GUEST, RIGHT_CONTROL);
     uint64_t apic_id = r->rdx;
+    if (!cpu_self()->virt)
+        return ERR_CPU;
     if (apic_id >= GUEST_VCPUS - 1) /* 255 is the broadcast */
         return ERR_ARG;
     if (guest->tables->vcpu[apic_id])
@@ -132,13 +134,16 @@ void vcpu_free(struct obj *obj)
         obj_unref(&vcpu->guest->obj);
 }
 
-/* Not while it runs; nor while the registers of another CPU, whose thread ran it last and has not
- * been switched out, hold its extended state. */
+/* Not while it runs; nor while another CPU, whose thread ran it last and has not been switched out,
+ * holds some of its state: extended state, or an active VMCS. */
 static int64_t claim(struct vcpu *vcpu, struct thread *self)
 {
+    if (!cpu_self()->virt)
+        return ERR_CPU;
     if (!vcpu_claim(vcpu, self))
         return ERR_STATE;
-    const struct cpu *holder = __atomic_load_n(&vcpu->fpu.loaded, __ATOMIC_ACQUIRE);
+    /* Partner: lazy_release(). */
+    const struct cpu *holder = __atomic_load_n(&vcpu->cpu, __ATOMIC_ACQUIRE);
     if (unlikely(holder && holder != cpu_self())) {
         vcpu_disclaim(vcpu);
         return ERR_STATE;
@@ -149,8 +154,6 @@ static int64_t claim(struct vcpu *vcpu, struct thread *self)
 int64_t sys_vcpu_run(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct vcpu, vcpu, r->rdi, OBJ_VCPU, RIGHT_CONTROL);
-    if (!cpu_self()->virt)
-        return ERR_CPU;
     int64_t status = claim(vcpu, self);
     if (unlikely(status != OK))
         return status;
