@@ -240,6 +240,14 @@ static uint64_t a_slot_of(const struct thread *t, enum obj_type type)
     return slot;
 }
 
+/* A domain that holds itself, or two that hold each other, stay until someone revokes: not what is
+ * to be found here. */
+static bool is_pd(const struct thread *t, uint64_t slot)
+{
+    const struct cap *cap = cap_lookup(t->pd, slot);
+    return cap && cap->obj->type == OBJ_PD;
+}
+
 static uint64_t a_pd(void)
 {
     return fake_random(3) ? SLOT_SELF_PD : a_slot();
@@ -336,7 +344,9 @@ static void random_cap_call(struct thread *t, const struct random_args *a)
         fake_call_raw(t, SYS_CAP_DELETE, ARGS(a_pd(), a->x));
         break;
     default:
-        fake_call_raw(t, SYS_CAP_COPY, ARGS(a_pd(), a->x, source, a->n & RIGHT_ALL, 0));
+        fake_call_raw(
+            t, SYS_CAP_COPY,
+            ARGS(is_pd(t, source) ? SLOT_SELF_PD : a_pd(), a->x, source, a->n & RIGHT_ALL, 0));
     }
 }
 
@@ -359,8 +369,11 @@ static void random_wait(struct thread *t)
 {
     uint64_t x = a_slot_of(t, OBJ_PORTAL), caps = fake_random(4) ? 0 : fake_random(3);
     uint64_t notif = a_slot_of(t, OBJ_NOTIF);
-    for (uint32_t i = 0; i < caps; i++)
-        t->utcb->send[i] = (struct utcb_cap){(uint32_t)a_slot(), (uint32_t)fake_random(32)};
+    for (uint32_t i = 0; i < caps; i++) {
+        uint64_t slot = a_slot();
+        t->utcb->send[i] =
+            (struct utcb_cap){is_pd(t, slot) ? 0 : (uint32_t)slot, (uint32_t)fake_random(32)};
+    }
     t->utcb->recv_slot = (uint32_t)a_slot();
     switch (fake_random(5)) {
     case 0:
