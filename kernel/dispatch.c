@@ -129,11 +129,14 @@ static struct thread *reschedule(struct cpu *cpu)
             if (thread == cpu->current)
                 thread_put(cpu);
         } else {
-            if (thread != cpu->current) {
-                thread_put(cpu);
-                thread_load(cpu, thread);
-            }
-            return thread;
+            if (thread == cpu->current)
+                return thread;
+            thread_put(cpu);
+            thread_load(cpu, thread);
+            /* Partner: thread_kill() stores the state, then looks at on_cpu. */
+            __atomic_thread_fence(__ATOMIC_SEQ_CST);
+            if (__atomic_load_n(&thread->state, __ATOMIC_RELAXED) == THREAD_READY)
+                return thread;
         }
     }
 }

@@ -115,6 +115,7 @@ void thread_kill(struct thread *thread)
         cpu_self()->resched = 1;
         return;
     }
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* partner: reschedule() */
     while (thread->on_cpu) {
         cpu_reschedule(cpus[thread->cpu]);
         for (uint32_t i = 0; i < 1000 && thread->on_cpu; i++)

@@ -160,8 +160,9 @@ struct sc *sched_current(void)
     return cpu_self()->runq->current;
 }
 
-/* Puts the context that ran back, unless it went to another CPU: then returns it for the caller to
- * move. */
+/* Puts the context that ran back, unless its thread stopped meanwhile (another CPU's
+ * sched_unready() leaves a current context to this one) or it went to another CPU: then returns it
+ * for the caller to move. */
 static struct sc *put_back(struct runq *rq, uint32_t cpu, bool yield, uint64_t now)
 {
     struct sc *sc = rq->current;
@@ -170,6 +171,8 @@ static struct sc *put_back(struct runq *rq, uint32_t cpu, bool yield, uint64_t n
     charge(sc, now);
     bool turn_over = yield || (rq->quantum_end > 1 && now >= rq->quantum_end);
     rq->current = NULL;
+    if (!sc->wants_cpu)
+        return NULL;
     if (sc->cpu != cpu)
         return sc;
     if (!sc->exhausted)
