@@ -77,6 +77,12 @@ static void offer(struct vcpu *vcpu, enum virq_state state, enum virq_source sou
     virt->offer(vcpu);
 }
 
+bool event_extint(const struct vcpu *vcpu)
+{
+    return unlikely(__atomic_load_n((const uint32_t *)&vcpu->extint, __ATOMIC_ACQUIRE)) &&
+           vlapic_extint(&vcpu->lapic);
+}
+
 void event_update(struct vcpu *vcpu)
 {
     if (vcpu->nmi_pending && !(vcpu->block & VCPU_BLOCK_NMI) && vcpu->event.type == EVENT_NONE) {
@@ -89,7 +95,7 @@ void event_update(struct vcpu *vcpu)
         return;
     }
     /* An ExtINT's vector is known only to the VMM's PIC, so the VMM is asked once it can go in. */
-    if (__atomic_load_n((uint32_t *)&vcpu->extint, __ATOMIC_ACQUIRE)) {
+    if (event_extint(vcpu)) {
         offer(vcpu, IRQ_WINDOW, IRQ_FROM_EVENT, 0, true);
         return;
     }
