@@ -167,9 +167,8 @@ static enum verdict exit_pause(struct vcpu *vcpu)
 static enum verdict exit_hypercall(struct vcpu *vcpu)
 {
     vcpu->stat[STAT_HYPERCALL]++;
-    if (pv_hypercall(vcpu))
-        return vcpu_skip(vcpu);
-    return vcpu_to_vmm(vcpu, VCPU_EXIT_HYPERCALL, VCPU_GROUP_CORE);
+    pv_hypercall(vcpu);
+    return vcpu_skip(vcpu);
 }
 
 static enum verdict exit_xsetbv(struct vcpu *vcpu)

@@ -31,7 +31,6 @@
 #define ESR_SEND    0x20u
 #define ESR_ILLEGAL 0x80u
 #define ESR_RECV    0x40u
-#define LVT_MASKED  0x10000u
 
 static uint32_t load_word(const uint32_t *word)
 {

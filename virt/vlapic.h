@@ -27,6 +27,9 @@ enum apic_mode {
     APIC_EXTINT
 };
 
+#define LVT_MASKED 0x10000u
+#define LVT_MODE   0x00700u
+
 enum vlapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVTS };
 
 struct vlapic {

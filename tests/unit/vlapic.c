@@ -122,6 +122,8 @@ TEST(ipi_signals)
     fake_world();
     put(0, 0x830, 1ull << 32 | 0x400);
     CHECK_EQ(v(1)->requests, REQ_NMI);
+    put(0, 0x830, 1ull << 32 | 0x400);
+    CHECK_EQ(v(1)->nmis, 2);            /* one may be latched behind the other */
     put(0, 0x830, 2ull << 32 | 0x4500); /* INIT assert */
     CHECK_EQ(v(2)->requests, REQ_INIT);
     put(0, 0x830, 3ull << 32 | 0x8500); /* INIT de-assert */
