@@ -39,7 +39,9 @@ enum vcpu_exit {
 #define VCPU_GROUP_TIME    0x040u /* tsc_offset, tsc_aux */
 #define VCPU_GROUP_MISC    0x080u /* pat, spec_ctrl, run_state */
 #define VCPU_GROUP_FPU     0x100u /* vcpu_get/vcpu_set only: XSAVE image in the second page */
-#define VCPU_GROUP_ALL     0x0ffu
+#define VCPU_GROUP_CODE \
+    0x200u /* exits only: seg[CS] and seg[SS], part of SEGS: all that 64-bit code needs */
+#define VCPU_GROUP_ALL 0x0ffu
 
 /* Index into gpr[]: the encoding of ModRM. */
 enum vcpu_gpr {
@@ -74,11 +76,11 @@ enum vcpu_seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR
 #define SEG_ATTR_UNUSABLE 0x1000u
 #define SEG_ATTR_DPL(a)   (((a) >> 5) & 3u)
 
-struct vcpu_segment {
-    uint64_t base;
-    uint32_t limit; /* bytes, already scaled by G */
+struct vcpu_segment { /* in the order of a VMCB's, so that SVM copies two words */
     uint16_t selector;
     uint16_t attr;
+    uint32_t limit; /* bytes, already scaled by G */
+    uint64_t base;
 };
 
 struct vcpu_table {

@@ -50,7 +50,7 @@ const char *command_parse(struct command *c, const char *line, char error[128])
             c->verb = word;
         } else if (!strncmp(word, "--", 2)) {
             if (!take_option(c, word)) {
-                snprintf(error, 128, "command '%.32s' doesn't support option %.64s", c->verb, word);
+                snprintf(error, 128, "command '%.32s' doesn't support option %.48s", c->verb, word);
                 return error;
             }
         } else if (words++ == 0) {

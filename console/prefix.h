@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define PREFIX_LINE    480u
-#define PREFIX_HOLD_NS 200000000ull /* a line that is not ended is shown when it rests so long */
+#define PREFIX_HOLD_NS 500000000ull /* a line that is not ended is shown when it rests so long */
 
 struct prefix {
     char line[PREFIX_LINE];
@@ -20,6 +20,12 @@ struct prefix {
     uint32_t sequence_used;
     uint64_t since_ns; /* when the newest byte of the line came */
 };
+
+/* Another guest speaks from here on: an escape sequence or a character that was begun is over. */
+static inline void prefix_restart(struct prefix *p)
+{
+    p->escape = p->pending = 0;
+}
 
 typedef void prefix_emit(void *context, const char *name, const char *line, size_t length);
 

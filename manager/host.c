@@ -3,6 +3,7 @@
 
 #include "abi/object.h"
 #include "abi/thread.h"
+#include "console/config.h"
 #include "manager/vm.h"
 #include "user/program.h"
 #include "user/syscall_stubs.h"
@@ -29,6 +30,8 @@ void host_init(uint32_t machine_slot, bool off_when_idle)
 static void last_words(void)
 {
     log_line("%s", goal == MGR_HOST_REBOOT ? "restarting the host" : "powering the host off");
+    if (vm_host.console_notif)
+        sys_notif_signal(vm_host.console_notif, CONSOLE_BIT_CHANGED);
     state = HOST_LAST_WORDS;
     deadline = time_tsc() + time_ns_to_tsc(CONSOLE_GRACE_NS);
 }

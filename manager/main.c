@@ -101,12 +101,12 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static uint64_t next_tick; /* TSC */
 
 /* Everything that is not a call. */
-static void housekeeping(uint64_t bits)
+static void housekeeping(void)
 {
     uint64_t now = time_tsc();
     vm_run_pending();
-    vm_check_health(bits);
-    uint64_t next = earlier(watch_tick(now, bits), now + time_ns_to_tsc(HEALTH_CHECK_NS));
+    vm_check_health();
+    uint64_t next = earlier(watch_tick(now), now + time_ns_to_tsc(HEALTH_CHECK_NS));
     next = earlier(next, vm_tick(now));
     next_tick = earlier(next, host_tick(now));
     sys_notif_timer(notif, next_tick, BIT_TIMER);
@@ -117,10 +117,10 @@ static void housekeeping(uint64_t bits)
 static void housekeeping_between_calls(struct utcb *utcb)
 {
     static struct utcb message;
-    uint64_t bits = 0;
+    uint64_t bits;
     message = *utcb;
-    sys_notif_poll(notif, &bits);
-    housekeeping(bits);
+    sys_notif_poll(notif, &bits); /* whatever they mean, all is looked at */
+    housekeeping();
     *utcb = message;
 }
 
@@ -128,12 +128,12 @@ static _Noreturn void serve(void)
 {
     struct utcb *utcb = utcb_self();
     uint64_t result = 0, badge = 0;
-    housekeeping(0);
+    housekeeping();
     int64_t status = sys_portal_wait(portal, &result, &badge);
     for (;;) {
         uint64_t out = 0;
         if (status == NOTIFIED) {
-            housekeeping(result);
+            housekeeping();
         } else if (status == OK) {
             /* Pending is what earlier callers have asked for: those have their answers. */
             if (vm_has_pending() || time_tsc() >= next_tick)

@@ -14,7 +14,7 @@
 #define MGR_PAYLOAD       8u
 #define MGR_PAYLOAD_BYTES ((UTCB_WORDS - MGR_PAYLOAD) * 8u)
 #define MGR_NAME          64u
-#define MGR_TEXT          512u
+#define MGR_TEXT          1024u
 
 /* Operations begin above enum vmm_event: both arrive at one portal. */
 enum mgr_op {

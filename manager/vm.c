@@ -128,7 +128,6 @@ static const char *execute(struct vm *vm, struct vm_decision decision)
     case VM_STEP_NONE:
         return NULL;
     case VM_STEP_LAUNCH:
-        vm->reason[0] = 0;
         return launch(vm);
     case VM_STEP_STOP:
         vm_release(vm);
@@ -233,17 +232,17 @@ void vm_run_pending(void)
     }
 }
 
-/* A bit says that some thread of the VMM stopped; which one, only the first can tell. */
-void vm_check_health(uint64_t bits)
+/* A notification says only that it is time to look: the bit of a VMM that has just been ended may
+ * still come when the next run's VMM is there. */
+void vm_check_health(void)
 {
     for (uint32_t i = 0; i < count; i++) {
         struct vm *vm = vms[i];
         struct thread_info info;
-        bool signalled = bits >> i & 1;
         if (!lifecycle_has_vmm(vm->state))
             continue;
         enum program_health health = program_check(&vm->vmm, &info);
-        if (health == PROGRAM_RUNS && !signalled)
+        if (health == PROGRAM_RUNS)
             continue;
         if (health == PROGRAM_FAULTED) {
             char name[DOMAIN_NAME + 8];

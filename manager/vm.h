@@ -68,8 +68,8 @@ void vm_event(struct vm *vm, uint64_t event, const char *text);
 /* True while some input waits. */
 bool vm_has_pending(void);
 void vm_run_pending(void);
-/* Looks after VMMs whose bit is set: reports and handles those that died. */
-void vm_check_health(uint64_t bits);
+/* Reports and handles VMMs that died. */
+void vm_check_health(void);
 /* Starts after `delay_ms` more than the VM before it. */
 void vm_schedule_boot(void);
 /* Starts what is due. Returns the TSC of the next start, 0: none. */

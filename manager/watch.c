@@ -197,14 +197,14 @@ static void end_console(enum program_health health, const struct thread_info *in
     config.restarts++;
 }
 
-uint64_t watch_tick(uint64_t now, uint64_t bits)
+uint64_t watch_tick(uint64_t now)
 {
     struct thread_info info;
     if (!notif)
         return 0;
     if (console.alive) {
         enum program_health health = program_check(&console, &info);
-        if (health == PROGRAM_RUNS && !(bits & CONSOLE_FAULT_BIT))
+        if (health == PROGRAM_RUNS)
             return 0;
         end_console(health, &info);
     }

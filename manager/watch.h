@@ -21,9 +21,9 @@ struct watch_setup {
 /* Takes ports, interrupts and screen; starts the console. The slot of its notification, which
  * outlives it, or 0 if there is no console (the log says why). */
 uint32_t watch_start(const struct watch_setup *setup);
-/* Bits: what the manager's notification brought. Restarts a console that has ended; returns the TSC
- * at which to be called again, 0: when its bit comes. */
-uint64_t watch_tick(uint64_t now, uint64_t bits);
+/* Restarts a console that has ended; returns the TSC at which to be called again, 0: when its bit
+ * comes. */
+uint64_t watch_tick(uint64_t now);
 uint64_t watch_memory(void);
 
 #endif

@@ -4,9 +4,14 @@
 
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/mitigations.h"
+#include "arch/x86_64/platform.h"
 #include "virt/event.h"
 #include "virt/init.h"
 #include "virt/msr.h"
+
+#define DR6_HIT 0xfull
+/* INT3 and INTO: the CPU has moved RIP already. */
+#define EXC_SOFTWARE (1u << 3 | 1u << 4)
 
 /* The guest's FS, GS, LDTR, TR and system call MSRs come in. From here the CPU takes no interrupt
  * and no NMI (GIF is 0); IF must be 1, because with V_INTR_MASKING it is the host's IF that lets a
@@ -26,6 +31,8 @@ void svm_leave(struct vcpu *vcpu)
 {
     struct svm_vcpu *svm = svm_of(vcpu);
     struct virt_cpu *own = cpu_self()->virt;
+    if (svm_assists.qemu && features.xsave)
+        vcpu->fpu.xcr0 = xgetbv0() & features.xcr0;
     __asm__ volatile("vmsave %%rax" ::"a"(svm->vmcb_pa.v) : "memory");
     __asm__ volatile("vmload %%rax" ::"a"(own->host_pa.v) : "memory");
     /* IF is 1: what waits is taken here, with the host's state complete. */
@@ -43,7 +50,7 @@ static void program_irq(struct vcpu *vcpu, struct vmcb *vmcb)
         control |= INT_VIRQ | INT_PRIO(15) | INT_IGN_TPR;
     } else if (irq->state == IRQ_OFFERED) {
         uint32_t class = irq->vector >> 4;
-        uint32_t priority = svm_assists.qemu_virq && class > 0 ? class - 1 : class;
+        uint32_t priority = svm_assists.qemu && class > 0 ? class - 1 : class;
         control |= INT_VIRQ | INT_PRIO(priority) | (irq->ignore_tpr ? INT_IGN_TPR : 0);
         vmcb->int_vector = irq->vector;
     }
@@ -84,6 +91,40 @@ static void inject(struct vcpu *vcpu, struct svm_vcpu *svm)
     }
     svm->vmcb->event_inject = inject;
     vcpu->event.type = EVENT_NONE;
+}
+
+/* QEMU (found by trying, in 7.2) forgets the shadow that VMRUN should load, so an offered interrupt
+ * would come between STI and HLT. The offer waits for one instruction, by a trap of our own; faults
+ * of that instruction come here so that no frame of the guest shows the trap flag. Not when the
+ * guest single-steps itself. False: nothing was changed. */
+static bool hold_in_shadow(const struct vcpu *vcpu, struct svm_vcpu *svm)
+{
+    struct vmcb *vmcb = svm->vmcb;
+    if (!(vcpu->block & VCPU_BLOCK_SHADOW) || !(vmcb->int_control & INT_VIRQ) ||
+        (vmcb->event_inject & EVT_VALID) || (vmcb->rflags & RFLAGS_TF))
+        return false;
+    vmcb->int_control &= ~INT_VIRQ;
+    vmcb->rflags |= RFLAGS_TF;
+    vmcb->intercept_exceptions = ~EXC_SOFTWARE;
+    svm->held_dr6 = vmcb->dr6;
+    vmcb->dr6 &= ~DR6_HIT;
+    return true;
+}
+
+static void end_hold(const struct vcpu *vcpu, const struct svm_vcpu *svm)
+{
+    struct vmcb *vmcb = svm->vmcb;
+    uint64_t hits = vmcb->dr6 & DR6_HIT;
+    vmcb->int_control |= INT_VIRQ;
+    vmcb->rflags &= ~RFLAGS_TF;
+    vmcb->intercept_exceptions = EXC_ALWAYS;
+    if (vmcb->rip == vcpu->rip) /* not executed yet */
+        vmcb->int_shadow |= 1;
+    if (vmcb->exit_code == EXIT_EXC + EXC_PF)
+        vmcb->cr2 = vmcb->exit_info2;
+    vmcb->dr6 = svm->held_dr6 | hits;
+    if (vmcb->exit_code == EXIT_EXC + EXC_DB && !hits) /* the guest has no breakpoint there */
+        vmcb->exit_code = EXIT_FERR;
 }
 
 /* What was being delivered when the guest stopped. INT n, INT3 and INTO are executed again. */
@@ -147,21 +188,25 @@ enum vexit svm_run(struct vcpu *vcpu)
         vmcb->int_control = (vmcb->int_control & ~INT_TPR_MASK) | tpr;
         svm->clean &= ~CLEAN_TPR;
     }
-    vmcb->clean = svm_assists.clean_bits ? svm->clean : 0;
+    vmcb->clean = svm->clean & svm_assists.clean_mask;
     svm->clean = CLEAN_ALL;
     if (unlikely(vcpu->spec_ctrl != 0))
         wrmsr(MSR_SPEC_CTRL, vcpu->spec_ctrl);
-    if (unlikely(mitigations.verw || mitigations.l1d_flush))
+    if (unlikely(svm_assists.barriers))
         mitigate_exit(true);
 
+    bool held = unlikely(svm_assists.qemu) && hold_in_shadow(vcpu, svm);
     svm_world_switch(vcpu->page->gpr, svm->vmcb_pa.v);
+    if (unlikely(held))
+        end_hold(vcpu, svm);
 
-    if (unlikely(mitigations.rsb_fill))
+    if (unlikely(svm_assists.barriers))
         mitigate_vmexit();
     if (unlikely(vcpu->spec_ctrl != 0))
         wrmsr(MSR_SPEC_CTRL, host_spec_ctrl);
     vcpu->rax = vmcb->rax;
     vcpu->rip = vmcb->rip;
+    vcpu->stepping = (vmcb->rflags & RFLAGS_TF) != 0;
     vcpu->block =
         (vcpu->block & ~VCPU_BLOCK_SHADOW) | (vmcb->int_shadow & 1 ? VCPU_BLOCK_SHADOW : 0);
     uint32_t control = vmcb->int_control;

@@ -61,7 +61,10 @@ static void find_assists(void)
     svm_assists.clean_bits = (r.edx & SVM_CLEAN) && !cmdline_has("nocleanbits");
     svm_assists.pause_filter =
         (r.edx & SVM_PAUSE_FILTER) && (r.edx & SVM_PAUSE_THRESH) && !cmdline_has("nopausefilter");
-    svm_assists.qemu_virq = on_qemu_tcg();
+    svm_assists.qemu = on_qemu_tcg();
+    svm_assists.clean_mask = svm_assists.clean_bits ? CLEAN_ALL : 0;
+    svm_assists.barriers = mitigations.verw || mitigations.l1d_flush || mitigations.rsb_fill ||
+                           mitigations.untrain_ret;
     virt_assists |= (svm_assists.next_rip ? ASSIST_NEXT_RIP : 0) |
                     (svm_assists.decode ? ASSIST_DECODE : 0) |
                     (svm_assists.flush_asid ? ASSIST_FLUSH_ASID : 0) |

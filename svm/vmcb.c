@@ -18,8 +18,6 @@
      MISC2_SKINIT | MISC2_WBINVD | MISC2_MONITOR | MISC2_MWAIT | MISC2_MWAIT_COND | MISC2_XSETBV | \
      MISC2_RDPRU)
 #define MISC3_ALWAYS (MISC3_INVLPGB | MISC3_MCOMMIT | MISC3_TLBSYNC)
-/* #DB and #AC: a guest could make the CPU deliver them without end, with interrupts shut out. */
-#define EXC_ALWAYS ((1u << EXC_DB) | (1u << EXC_AC) | (1u << 18))
 
 #define PAUSE_COUNT     3000u
 #define PAUSE_THRESHOLD 128u
@@ -107,7 +105,7 @@ void svm_intercepts(struct vcpu *vcpu)
     if ((vcpu->block & VCPU_BLOCK_NMI) && !svm->nmi_iret)
         misc1 |= MISC1_IRET;
     bool waits = vcpu->irq.state == IRQ_OFFERED || vcpu->irq.state == IRQ_WINDOW;
-    vmcb->intercept_cr_write = svm_assists.qemu_virq && waits ? 1u << 8 : 0;
+    vmcb->intercept_cr_write = svm_assists.qemu && waits ? 1u << 8 : 0;
     vmcb->intercept_dr_read = vmcb->intercept_dr_write = dr;
     vmcb->intercept_misc1 = misc1;
     svm->clean &= ~CLEAN_I;
@@ -135,17 +133,29 @@ static struct vmcb_segment *segment(struct vmcb *vmcb, uint32_t which)
     }
 }
 
-/* Attributes: the VMCB packs type..P in 7:0 and AVL..G in 11:8, as the ABI does. */
-static void save_segments(struct vmcb *vmcb, struct vcpu_page *to)
+/* Attributes: the VMCB packs type..P in 7:0 and AVL..G in 11:8, as the ABI does; what is not
+ * present is unusable. The low word of both structures is selector, attributes, limit. */
+static inline void save_segment(const struct vmcb_segment *from, struct vcpu_segment *to)
 {
-    for (uint32_t i = 0; i < SEG_COUNT; i++) {
-        const struct vmcb_segment *from = segment(vmcb, i);
-        uint16_t attr = from->attr & 0xfff;
-        if (!(attr & SEG_ATTR_P))
-            attr |= SEG_ATTR_UNUSABLE;
-        to->seg[i] = (struct vcpu_segment){
-            .base = from->base, .limit = from->limit, .selector = from->selector, .attr = attr};
-    }
+    uint64_t low;
+    __builtin_memcpy(&low, from, sizeof(low));
+    low |= (~low >> 23 & 1) << 28;
+    __builtin_memcpy(to, &low, sizeof(low));
+    to->base = from->base;
+}
+_Static_assert(SEG_ATTR_P << 16 == 1u << 23 && (uint64_t)SEG_ATTR_UNUSABLE << 16 == 1u << 28,
+               "save_segment's shifts");
+
+static void save_segments(const struct vmcb *vmcb, struct vcpu_page *to)
+{
+    save_segment(&vmcb->es, &to->seg[SEG_ES]);
+    save_segment(&vmcb->cs, &to->seg[SEG_CS]);
+    save_segment(&vmcb->ss, &to->seg[SEG_SS]);
+    save_segment(&vmcb->ds, &to->seg[SEG_DS]);
+    save_segment(&vmcb->fs, &to->seg[SEG_FS]);
+    save_segment(&vmcb->gs, &to->seg[SEG_GS]);
+    save_segment(&vmcb->ldtr, &to->seg[SEG_LDTR]);
+    save_segment(&vmcb->tr, &to->seg[SEG_TR]);
     to->gdtr = (struct vcpu_table){.base = vmcb->gdtr.base, .limit = vmcb->gdtr.limit};
     to->idtr = (struct vcpu_table){.base = vmcb->idtr.base, .limit = vmcb->idtr.limit};
 }
@@ -172,6 +182,12 @@ void svm_save(struct vcpu *vcpu, struct vcpu_page *to, uint32_t groups)
     if (groups & VCPU_GROUP_CORE) {
         to->gpr[GPR_RSP] = vmcb->rsp;
         to->rflags = vmcb->rflags;
+        if (groups == VCPU_GROUP_CORE)
+            return;
+    }
+    if (groups & VCPU_GROUP_CODE) {
+        save_segment(&vmcb->cs, &to->seg[SEG_CS]);
+        save_segment(&vmcb->ss, &to->seg[SEG_SS]);
     }
     if (groups & VCPU_GROUP_SEGS)
         save_segments(vmcb, to);
@@ -252,6 +268,8 @@ static uint64_t *field(struct vmcb *vmcb, enum vreg which)
         return &vmcb->rsp;
     case VREG_RFLAGS:
         return &vmcb->rflags;
+    case VREG_DR6:
+        return &vmcb->dr6;
     case VREG_CR0:
         return &vmcb->cr0;
     case VREG_CR4:
@@ -302,6 +320,8 @@ void svm_set(struct vcpu *vcpu, enum vreg which, uint64_t value)
     *field(svm->vmcb, which) = which == VREG_EFER ? value | EFER_SVME : value;
     if (which == VREG_EFER)
         svm->clean &= ~CLEAN_CR;
+    else if (which == VREG_DR6)
+        svm->clean &= ~CLEAN_DR;
     else if (which == VREG_PAT)
         svm->clean &= ~CLEAN_NP;
     else if (which == VREG_DEBUGCTL)

@@ -9,6 +9,7 @@
 #define EXC_UD 6u
 #define EXC_DF 8u
 #define EXC_GP 13u
+#define EXC_PF 14u
 #define EXC_AC 17u
 
 /* Queues a fault for the next entry; an event that was cut short by the exit is combined with it

@@ -7,6 +7,14 @@
 #include "virt/lazy.h"
 
 #define CR4_OSXSAVE (1ull << 18)
+#define DR6_BS      (1ull << 14)
+
+/* (Intel SDM vol. 3, "Single-Step Exception Condition".) */
+enum verdict vcpu_step_trap(struct vcpu *vcpu)
+{
+    virt->set(vcpu, VREG_DR6, virt->get(vcpu, VREG_DR6) | DR6_BS);
+    return event_exception(vcpu, EXC_DB, false, 0);
+}
 
 static enum verdict exit_intr(struct vcpu *vcpu)
 {
@@ -43,9 +51,7 @@ static enum verdict exit_pio(struct vcpu *vcpu)
         if (doorbell_ring(&vcpu->guest->tables->doorbells, DOORBELL_PIO, x->port,
                           vcpu->rax & mask)) {
             vcpu->stat[STAT_DOORBELL]++;
-            vcpu->rip = x->next_rip;
-            vcpu->block &= ~VCPU_BLOCK_SHADOW;
-            return RUN;
+            return vcpu_skip(vcpu);
         }
     }
     struct vcpu_page *page = vcpu->page;
@@ -76,7 +82,7 @@ static enum verdict exit_npf(struct vcpu *vcpu)
     page->exit.mmio.gla = x->gla;
     page->exit.mmio.gla_valid = x->gla_valid;
     page->exit.mmio.flags = x->flags;
-    return vcpu_to_vmm(vcpu, VCPU_EXIT_MMIO, VCPU_GROUP_SEGS | VCPU_GROUP_CTRL);
+    return vcpu_to_vmm(vcpu, VCPU_EXIT_MMIO, VCPU_GROUP_CODE | VCPU_GROUP_CTRL);
 }
 
 static enum verdict exit_cpuid(struct vcpu *vcpu)

@@ -6,6 +6,7 @@
 #include "virt/vcpu.h"
 
 #define RFLAGS_FIXED 0x2ull
+#define RFLAGS_TF    0x100ull
 #define RFLAGS_IF    0x200ull
 
 /* Outside. init: by the INIT signal, which keeps what the manuals list (TSC, FPU, MSRs). */

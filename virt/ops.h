@@ -44,6 +44,7 @@ enum vexit {
 enum vreg {
     VREG_RSP,
     VREG_RFLAGS,
+    VREG_DR6,
     VREG_CR0,
     VREG_CR4,
     VREG_EFER,
@@ -82,8 +83,9 @@ struct virt_ops {
     /* The host's state comes back, waiting host interrupts are taken. */
     void (*leave)(struct vcpu *vcpu);
     /* Between enter and leave: runs until the next exit. Takes vcpu->event, and vcpu->flush; keeps
-     * vcpu->rax, rip, block, cr8 current; fills vcpu->x. An event whose delivery was cut short is
-     * back in vcpu->event; irq.state tells whether an offered interrupt was taken. */
+     * vcpu->rax, rip, block, stepping and the upper half of lapic.tpr (CR8) current; fills vcpu->x.
+     * An event whose delivery was cut short is back in vcpu->event; irq.state tells whether an
+     * offered interrupt was taken. */
     enum vexit (*run)(struct vcpu *vcpu);
     /* vcpu->irq changed: offer that vector (when IF, shadow and, unless ignore_tpr, CR8 allow it),
      * open a window, or withdraw. Not delivered at once; stays offered until taken. */

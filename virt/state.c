@@ -27,16 +27,16 @@ void vcpu_save_core(struct vcpu *vcpu)
 {
     struct vcpu_page *page = vcpu->page;
     page->gpr[GPR_RAX] = vcpu->rax;
-    page->gpr[GPR_RSP] = virt->get(vcpu, VREG_RSP);
     page->rip = vcpu->rip;
-    page->rflags = virt->get(vcpu, VREG_RFLAGS);
     page->block = vcpu->block;
+    virt->save(vcpu, page, VCPU_GROUP_CORE);
 }
 
 void vcpu_save_groups(struct vcpu *vcpu, uint32_t groups)
 {
     struct vcpu_page *page = vcpu->page;
-    uint32_t vendor = VCPU_GROUP_SEGS | VCPU_GROUP_CTRL | VCPU_GROUP_DEBUG | VCPU_GROUP_SYSCALL;
+    uint32_t vendor =
+        VCPU_GROUP_SEGS | VCPU_GROUP_CTRL | VCPU_GROUP_DEBUG | VCPU_GROUP_SYSCALL | VCPU_GROUP_CODE;
     if (groups & VCPU_GROUP_DEBUG) {
         if (vcpu->dr_loaded)
             lazy_store_dr(vcpu);

@@ -111,7 +111,7 @@ static enum vcpu_outcome finish(struct thread *thread, struct vcpu *vcpu, int64_
 /* Registers of group CORE and what else the exit promises go to the page. Outside. */
 static void publish(struct vcpu *vcpu)
 {
-    uint32_t groups = vcpu->page->valid & VCPU_GROUP_ALL;
+    uint32_t groups = vcpu->page->valid & (VCPU_GROUP_ALL | VCPU_GROUP_CODE);
     vcpu_save_core(vcpu);
     if (groups & ~VCPU_GROUP_CORE)
         vcpu_save_groups(vcpu, groups & ~VCPU_GROUP_CORE);

@@ -59,6 +59,7 @@ struct vcpu { /* OBJ_VCPU */
     uint32_t apic_id;         /* (c) */
     uint64_t rax, rip;        /* (w) */
     uint32_t block;           /* (w) VCPU_BLOCK_* */
+    bool stepping;            /* (w) RFLAGS.TF at the exit */
     uint8_t run_state;        /* (w) VCPU_RUN_* */
     bool flush;               /* (w) the next entry must not use old guest-physical translations */
     bool nmi_pending;         /* (w) */
@@ -119,11 +120,16 @@ extern const exit_handler exit_handlers[VEXITS];
 /* Returns `reason` to the VMM with these state groups. */
 enum verdict vcpu_to_vmm(struct vcpu *vcpu, enum vcpu_exit reason, uint32_t groups);
 
+/* The single-step trap behind an instruction that the kernel carried out. */
+enum verdict vcpu_step_trap(struct vcpu *vcpu);
+
 /* Past the instruction that exited; ends an interrupt shadow. */
 static inline enum verdict vcpu_skip(struct vcpu *vcpu)
 {
     vcpu->rip += vcpu->x.insn_len;
     vcpu->block &= ~VCPU_BLOCK_SHADOW;
+    if (unlikely(vcpu->stepping))
+        return vcpu_step_trap(vcpu);
     return RUN;
 }
 static inline struct guest *vcpu_guest(struct vcpu *vcpu)

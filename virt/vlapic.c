@@ -459,7 +459,7 @@ enum vlapic_result vlapic_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value
         return VLAPIC_FAULT;
     switch (reg) {
     case REG_ICR:
-        lapic->icr = (uint32_t)*value;
+        lapic->icr = (uint32_t)*value & ~0x1000u; /* delivery status is always idle */
         lapic->icr2 = (uint32_t)(*value >> 32);
         send_ipi(vcpu, lapic->icr, lapic->icr2);
         return VLAPIC_OK;

@@ -102,7 +102,7 @@ struct mmio_region {
 
 #define PIO_REGIONS  64u
 #define MMIO_REGIONS 64u
-#define DOORBELLS    46u /* bits of one notification, less those of vmm/config.h and one timer bit */
+#define DOORBELLS    46u /* bits of one notification, less those of vmm/config.h and a timer */
 
 struct pio_bus {
     uint8_t index[65536]; /* by port: 1 + number of the region, 0: nothing there */

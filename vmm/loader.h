@@ -12,10 +12,10 @@
 /* Guest-physical places below 1 MiB that direct boot uses. Below them is room for images that load
  * low, above them ends conventional memory. */
 #define BOOT_GDT         0x81000u
-#define BOOT_INFO        0x86000u /* boot_params, hvm_start_info, multiboot information: one page */
+#define BOOT_INFO        0x86000u /* boot_params, hvm_start_info or multiboot_info: a page */
 #define BOOT_STACK       0x88ff0u
 #define BOOT_PAGE_TABLES 0x89000u /* PML4, PDPT, four page directories */
-#define BOOT_CMDLINE     0x90000u /* with file names, at most BOOT_CMDLINE_MAX bytes with the zero */
+#define BOOT_CMDLINE     0x90000u /* at most BOOT_CMDLINE_MAX bytes with the zero */
 #define BOOT_CMDLINE_MAX 0x4000u
 #define BOOT_STRINGS     0x94000u /* module's command line */
 #define BOOT_MODULES     0x95000u

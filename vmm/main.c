@@ -10,11 +10,13 @@
 #include "user/syscall_stubs.h"
 #include "vmm/acpi_tables.h"
 #include "vmm/channel.h"
+#include "vmm/fw_cfg.h"
 #include "vmm/loader.h"
 #include "vmm/machine.h"
 #include "vmm/vmm.h"
 
 static struct vmm the_vmm;
+static struct fw_cfg fw_cfg;
 static struct ring_channel serial_rings, console_rings;
 
 static bool has_end(const char *text, size_t size)
@@ -166,6 +168,7 @@ int program_main(const struct program_args *args, const void *data)
     msr_policy(vmm);
     vcpu_create_all(vmm);
     machine_devices_init(&vmm->machine, vmm->config);
+    fw_cfg_init(&fw_cfg, &vmm->machine, vmm->config->memory, (uint16_t)vmm->config->vcpus);
     load_guest(vmm);
     set_boot_state(vmm);
     stats_refresh(vmm, false);

@@ -40,8 +40,9 @@ enum {
 #define D_VRT     0x80u
 
 #define HOUR_PM   0x80u
-#define ALARM_ANY 0xc0u   /* alarm bytes from here on match everything */
-#define UIP_NS    244000u /* UIP goes up this long before the update */
+#define ALARM_ANY 0xc0u        /* alarm bytes from here on match everything */
+#define UIP_NS    244000u      /* UIP goes up this long before the update */
+#define LIMIT_S   9000000000ll /* 1684 to 2255 */
 #define NO_ALARM  INT64_MAX
 
 static bool running(const struct mc146818 *rtc)
@@ -119,7 +120,9 @@ static int64_t shown_time(const struct mc146818 *rtc)
         .hour = decode_hour(rtc, rtc->ram[RTC_HOURS]),
         .minute = decode(rtc, rtc->ram[RTC_MINUTES]),
         .second = decode(rtc, rtc->ram[RTC_SECONDS])};
-    return calendar_to_unix(&date);
+    /* The registers can say any year up to 9999 and beyond; nanoseconds in 64 bits cannot. */
+    int64_t seconds = calendar_to_unix(&date);
+    return seconds > LIMIT_S ? LIMIT_S : seconds < -LIMIT_S ? -LIMIT_S : seconds;
 }
 
 /* --- alarm --- */

@@ -49,7 +49,8 @@ static void exit_pio(struct vmm_vcpu *vcpu)
         machine_pio_write(machine, port, size, (uint32_t)(page->gpr[GPR_RAX] & alu_mask(size)));
     }
     page->dirty |= VCPU_GROUP_CORE;
-    if (__builtin_expect((page->rflags & (RFLAGS_TF | RFLAGS_RF)) || (page->block & VCPU_BLOCK_SHADOW), 0)) {
+    bool plain = !(page->rflags & (RFLAGS_TF | RFLAGS_RF)) && !(page->block & VCPU_BLOCK_SHADOW);
+    if (__builtin_expect(!plain, 0)) {
         exit_pio_slow(vcpu);
         return;
     }

@@ -5,13 +5,18 @@
 #include "vmx/segment.h"
 #include "vmx/vmx.h"
 
+static void save_segment(struct vcpu_page *to, enum vcpu_seg i)
+{
+    to->seg[i] = (struct vcpu_segment){.base = vmreadn(VMCS_GUEST_BASE(i)),
+                                       .limit = vmread32(VMCS_GUEST_LIMIT(i)),
+                                       .selector = vmread16(VMCS_GUEST_SELECTOR(i)),
+                                       .attr = segment_attr(vmread32(VMCS_GUEST_ACCESS(i)))};
+}
+
 static void save_segments(struct vcpu_page *to)
 {
     for (uint32_t i = 0; i < SEG_COUNT; i++)
-        to->seg[i] = (struct vcpu_segment){.base = vmreadn(VMCS_GUEST_BASE(i)),
-                                           .limit = vmread32(VMCS_GUEST_LIMIT(i)),
-                                           .selector = vmread16(VMCS_GUEST_SELECTOR(i)),
-                                           .attr = segment_attr(vmread32(VMCS_GUEST_ACCESS(i)))};
+        save_segment(to, (enum vcpu_seg)i);
     to->gdtr = (struct vcpu_table){.base = vmreadn(VMCS_GUEST_GDTR_BASE),
                                    .limit = vmread32(VMCS_GUEST_GDTR_LIMIT)};
     to->idtr = (struct vcpu_table){.base = vmreadn(VMCS_GUEST_IDTR_BASE),
@@ -77,6 +82,10 @@ void vmx_save(struct vcpu *vcpu, struct vcpu_page *to, uint32_t groups)
     if (groups & VCPU_GROUP_CORE) {
         to->gpr[GPR_RSP] = vmreadn(VMCS_GUEST_RSP);
         to->rflags = vmreadn(VMCS_GUEST_RFLAGS);
+    }
+    if (groups & VCPU_GROUP_CODE) {
+        save_segment(to, SEG_CS);
+        save_segment(to, SEG_SS);
     }
     if (groups & VCPU_GROUP_SEGS)
         save_segments(to);

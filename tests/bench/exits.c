@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What each exit costs, in ticks of the TSC: under -icount one tick is one instruction. Each line is
- * "bench NAME VALUE": the cheapest of BATCHES averages over TIMES runs, minus the empty loop, so that
- * a timer tick of the host in one batch does not count. */
+/* What each exit costs, in ticks of the TSC: under -icount one tick is one instruction. Each line
+ * is "bench NAME VALUE": the cheapest of BATCHES averages over TIMES runs, minus the empty loop, so
+ * that a timer tick of the host in one batch does not count. */
 #include "../guest/lib/guest.h"
 
 #define TIMES         200u
@@ -192,7 +192,8 @@ static void b_doorbell_mmio(void)
     *doorbell_mmio = doorbell_data;
 }
 
-/* QEMU's pci-testdev: its test 2 of each BAR is an ioeventfd that nobody waits for: the bare exit. */
+/* QEMU's pci-testdev: its test 2 of each BAR is an ioeventfd that nobody waits for: the bare exit.
+ */
 static void test_device(uint32_t bdf)
 {
     pci_write(bdf, 4, 3);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The first process of the Linux benchmark: prints the time-stamp counter as it was when it started,
- * and switches the machine off. As "tsc" (any argument), only prints. No C library. */
+/* The first process of the Linux benchmark: prints the time-stamp counter as it was when it
+ * started, and switches the machine off. As "tsc" (any argument), only prints. No C library. */
 #include <stddef.h>
 #include <stdint.h>
 

@@ -13,8 +13,8 @@ static void leaves(void)
 static void features(void)
 {
     struct cpuid one = cpuid(1, 0), ext = cpuid(0x80000001u, 0);
-    uint32_t need = 1u << 0 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 8 | 1u << 9 |
-                    1u << 13 | 1u << 15 | 1u << 19 | 1u << 24 | 1u << 25 | 1u << 26;
+    uint32_t need = 1u << 0 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 8 | 1u << 9 | 1u << 13 |
+                    1u << 15 | 1u << 19 | 1u << 24 | 1u << 25 | 1u << 26;
     check_eq("cpuid.1.edx.baseline", one.edx & need, need);
     check_eq("cpuid.1.ecx.sse3_cx16", one.ecx & (1u | 1u << 13), 1u | 1u << 13);
     check_eq("cpuid.ext.edx.long_mode_nx_syscall", ext.edx & (1u << 29 | 1u << 20 | 1u << 11),

@@ -184,12 +184,18 @@ static void avx(void)
     for (uint32_t i = 0; i < 100 && good; i++) {
         for (uint32_t j = 0; j < 64; j++)
             pattern[j] = (uint8_t)(i * 3 + j);
-        __asm__ volatile("vmovdqu (%0), %%ymm3; vmovdqu 32(%0), %%ymm12" : : "r"(pattern) : "memory");
+        __asm__ volatile("vmovdqu (%0), %%ymm3; vmovdqu 32(%0), %%ymm12"
+                         :
+                         : "r"(pattern)
+                         : "memory");
         do_cpuid();
         do_pio();
         do_interrupt();
         do_hlt();
-        __asm__ volatile("vmovdqu %%ymm3, (%0); vmovdqu %%ymm12, 32(%0)" : : "r"(result) : "memory");
+        __asm__ volatile("vmovdqu %%ymm3, (%0); vmovdqu %%ymm12, 32(%0)"
+                         :
+                         : "r"(result)
+                         : "memory");
         good = memcmp(result, pattern, 64) == 0;
     }
     check("fpu.avx_across_exits", good);
@@ -202,7 +208,10 @@ static void avx(void)
     check("fpu.xrstor_avx", memcmp(result, pattern, 64) == 0);
     area[512 + 7] = 0x80;
     check_eq("fpu.xrstor_bad_header",
-             (uint64_t)TRY("xrstor64 (%0)", : "r"(area), "a"(7), "d"(0) : "memory"), GP);
+             (uint64_t)TRY("xrstor64 (%0)",
+                           : "r"(area), "a"(7), "d"(0)
+                           : "memory"),
+             GP);
     __asm__ volatile("vzeroall" : : : "memory");
 }
 

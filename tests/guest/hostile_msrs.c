@@ -34,7 +34,8 @@ static void one(uint32_t index)
     uint64_t value = next();
     for (unsigned i = 0; i < 2; i++) {
         writes++;
-        if (TRY("wrmsr", : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+        if (TRY("wrmsr",
+                : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
                 : "memory") != NO_FAULT)
             faults++;
         value = i ? 0 : value & 0xff;

@@ -9,7 +9,8 @@ static bool ends_the_run(uint32_t port)
         return true; /* serial line */
     if (port >= 0xcf8 - 3 && port <= 0xcff)
         return true; /* reset control; configuration space has a test of its own */
-    if (port == 0x64 || port == 0x92 || (port >= 0x61 && port < 0x64) || (port >= 0x8f && port < 0x92))
+    if (port == 0x64 || port == 0x92 || (port >= 0x61 && port < 0x64) ||
+        (port >= 0x8f && port < 0x92))
         return true; /* keyboard controller and port 92h reset */
     if (port >= 0x502 && port <= 0x505)
         return true; /* pvpanic */

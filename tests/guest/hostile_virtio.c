@@ -22,13 +22,13 @@ static uint32_t garbage = 0x2545f491u;
 
 /* Offsets in the common configuration (Virtual I/O Device 1.2, "Common configuration structure
  * layout"). */
-#define COMMON_STATUS        0x14
-#define COMMON_QUEUE_SELECT  0x16
-#define COMMON_QUEUE_SIZE    0x18
-#define COMMON_QUEUE_ENABLE  0x1c
-#define COMMON_QUEUE_DESC    0x20
-#define COMMON_QUEUE_DRIVER  0x28
-#define COMMON_QUEUE_DEVICE  0x30
+#define COMMON_STATUS       0x14
+#define COMMON_QUEUE_SELECT 0x16
+#define COMMON_QUEUE_SIZE   0x18
+#define COMMON_QUEUE_ENABLE 0x1c
+#define COMMON_QUEUE_DESC   0x20
+#define COMMON_QUEUE_DRIVER 0x28
+#define COMMON_QUEUE_DEVICE 0x30
 
 static uint32_t next(void)
 {
@@ -195,7 +195,8 @@ static void queues(const struct device *d)
 /* Queue addresses outside memory, sizes that are no power of two. */
 static void bad_queues(const struct device *d)
 {
-    static const uint64_t bad[] = {0, 1, 0xfee00000ull, 0xfffffffffffff000ull, 1ull << 52, 0xcfull << 40};
+    static const uint64_t bad[] = {
+        0, 1, 0xfee00000ull, 0xfffffffffffff000ull, 1ull << 52, 0xcfull << 40};
     for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         negotiate(d);
         set_up(d, 0);

@@ -10,7 +10,8 @@ static int try_rdmsr(uint32_t index)
 
 static int try_wrmsr(uint32_t index, uint64_t value)
 {
-    return TRY("wrmsr", : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+    return TRY("wrmsr",
+               : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
                : "memory");
 }
 

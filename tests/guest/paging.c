@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Page faults with their error codes, accessed and dirty bits, sizes, NX, WP, stale translations. */
+/* Page faults with their error codes, accessed and dirty bits, sizes, NX, WP, stale translations.
+ */
 #include "lib/guest.h"
 
 #define WINDOW (10ull << 30)
@@ -28,7 +29,8 @@ static int try_call(uint64_t address)
 {
     uint64_t rsp;
     __asm__ volatile("movq %%rsp, %0" : "=r"(rsp));
-    return TRY("movq %%rsp, %%rbx; call *%0\n1:\n\tmovq %%rbx, %%rsp\n\tjmp 1f", : "r"(address)
+    return TRY("movq %%rsp, %%rbx; call *%0\n1:\n\tmovq %%rbx, %%rsp\n\tjmp 1f",
+               : "r"(address)
                : "rbx", "memory", "cc");
 }
 

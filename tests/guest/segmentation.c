@@ -103,7 +103,8 @@ static uint64_t in_user_mode(const void *code, uint64_t flags)
                      : [ss] "i"(SEL_USER_DATA | 3), [cs] "i"(SEL_USER_CODE | 3),
                        [stack] "r"((uint64_t)(user_stack + sizeof user_stack)), [flags] "r"(flags),
                        [code] "r"(code)
-                     : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r11", "r12", "r13", "memory", "cc");
+                     : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r11", "r12", "r13", "memory",
+                       "cc");
     return user_result;
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Several CPUs: INIT-SIPI-SIPI, IPIs both ways and out of HLT, shared memory, TLB shoot-down by IPI,
- * broadcasts, TSCs that agree. With one CPU only the count is checked. */
+/* Several CPUs: INIT-SIPI-SIPI, IPIs both ways and out of HLT, shared memory, TLB shoot-down by
+ * IPI, broadcasts, TSCs that agree. With one CPU only the count is checked. */
 #include "lib/guest.h"
 
-#define VECTOR   0x57u
-#define ROUNDS   1000u
+#define VECTOR 0x57u
+#define ROUNDS 1000u
 static volatile uint32_t counter, plain_lock, locked_counter, done_flags, answers;
 static volatile uint64_t ap_tsc[AP_MAX + 1];
 static volatile uint32_t ap_hlt_wakes;
@@ -201,7 +201,8 @@ static void all_tests(uint32_t cpus)
 {
     bool distinct = true;
     for (uint32_t c = 1; c <= cpus; c++)
-        distinct = distinct && smp_apic_id(c) != apic_id() && (c == 1 || smp_apic_id(c) != smp_apic_id(c - 1));
+        distinct = distinct && smp_apic_id(c) != apic_id() &&
+                   (c == 1 || smp_apic_id(c) != smp_apic_id(c - 1));
     check("smp.apic_ids_distinct", distinct);
     memory(cpus);
     ipis();

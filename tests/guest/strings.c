@@ -17,7 +17,10 @@ static void outs(void)
     check_eq("strings.outsb_pointer", (uint64_t)from, (uint64_t)buffer + 16);
     from = buffer + 7;
     count = 4;
-    __asm__ volatile("std; rep outsb; cld" : "+S"(from), "+c"(count) : "d"(SCRATCH) : "memory", "cc");
+    __asm__ volatile("std; rep outsb; cld"
+                     : "+S"(from), "+c"(count)
+                     : "d"(SCRATCH)
+                     : "memory", "cc");
     check_eq("strings.outsb_backwards", inb(SCRATCH), 0x14);
     check_eq("strings.outsb_backwards_pointer", (uint64_t)from, (uint64_t)buffer + 3);
     from = buffer + 3;
@@ -75,7 +78,8 @@ static void address_size(void)
     check_eq("strings.address_size_32_wraps", from, (uint64_t)(buffer + 101) & 0xffffffff);
 }
 
-/* A REP INS that runs into a missing page stops exactly there, and goes on once the page is there. */
+/* A REP INS that runs into a missing page stops exactly there, and goes on once the page is there.
+ */
 static void fault_in_the_middle(void)
 {
     static uint64_t pd[512] __attribute__((aligned(4096)));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Timers fire, at about the right time, as often as they should. Rates are compared against the ACPI
- * PM timer with wide margins: an emulator's clocks jump when the machine is busy. */
+/* Timers fire, at about the right time, as often as they should. Rates are compared against the
+ * ACPI PM timer with wide margins: an emulator's clocks jump when the machine is busy. */
 #include "lib/guest.h"
 
 #define VECTOR 0x55u
@@ -149,7 +149,8 @@ static void rtc_irq(struct trap_frame *f)
 static void clock(void)
 {
     uint8_t b = rtc(0x0b);
-    say("info rtc 20%x-%x-%x %x:%x:%x status 0x%x\n", rtc(9), rtc(8), rtc(7), rtc(4), rtc(2), rtc(0), b);
+    say("info rtc 20%x-%x-%x %x:%x:%x status 0x%x\n", rtc(9), rtc(8), rtc(7), rtc(4), rtc(2),
+        rtc(0), b);
     uint32_t second = rtc(0), waited = 0;
     while (rtc(0) == second && waited++ < 3000)
         delay_us(1000);

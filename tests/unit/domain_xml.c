@@ -118,6 +118,17 @@ TEST(wrong_values)
     CHECK(refused("<name>b</name>", "", "<domain/name>: given twice"));
 }
 
+TEST(amounts_of_memory)
+{
+    CHECK(!read_text("<domain type='kvm'><memory>1020</memory></domain>"));
+    CHECK(strstr(error, "<domain/memory>: a guest needs at least 1 MiB"));
+    CHECK(!read_text("<domain type='kvm'><memory unit='TiB'>17</memory></domain>"));
+    CHECK(strstr(error, "at most 16 TiB"));
+    CHECK(!read_text("<domain type='kvm'><memory unit='furlong'>17</memory></domain>"));
+    CHECK(strstr(error, "\"17\" furlong is not an amount of memory"));
+    CHECK(refused("<memory>4096</memory>", "", "<domain/memory>: given twice"));
+}
+
 TEST(missing_parts)
 {
     CHECK(!read_text("<domain type='kvm'/>") && strstr(error, "<name> is missing"));

@@ -55,6 +55,8 @@ TEST(text_wraps_and_scrolls)
     CHECK_EQ(s.row, 0);
     show("kl\r\n1\r\n2\r\n3");
     CHECK(!strcmp(row_text(0), "kl"));
+    CHECK(!strcmp(row_text(1), "1"));
+    CHECK(!strcmp(row_text(2), "2"));
     CHECK(!strcmp(row_text(3), "3"));
 }
 

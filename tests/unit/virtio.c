@@ -281,6 +281,7 @@ TEST(no_interrupt_flag_and_wrap)
 {
     machine_start();
     driver_start(&d, CONSOLE, 0, 2);
+    fake_ring.room = SIZE_MAX;
     put16(QUEUE_AT(1) + 0x1000, 1);
     set_desc(QUEUE_AT(1), 0, DATA_AT, 1, 0, 0);
     for (unsigned i = 0; i < 70000; i++) {
@@ -376,11 +377,19 @@ static void endless_table(void)
     offer(&d, 1, 0);
 }
 
+static void far_in_table(void)
+{
+    set_desc(FAKE_RAM - 16, 0, DATA_AT, 1, 1, 5); /* the table is the last of RAM */
+    set_desc(QUEUE_AT(1), 0, FAKE_RAM - 16, 16, 4, 0);
+    offer(&d, 1, 0);
+}
+
 TEST(hostile_drivers_need_a_reset)
 {
-    void (*const attack[])(void) = {loop,      far_next,      far_head,         outside,
-                                    wraps,     index_jump,    nested,           indirect_loop,
-                                    odd_table, indirect_next, read_after_write, endless_table};
+    void (*const attack[])(void) = {loop,        far_next,      far_head,         outside,
+                                    wraps,       index_jump,    nested,           indirect_loop,
+                                    odd_table,   indirect_next, read_after_write, endless_table,
+                                    far_in_table};
     for (unsigned i = 0; i < sizeof attack / sizeof attack[0]; i++) {
         hostile(attack[i]);
         CHECK(needs_reset(&d));

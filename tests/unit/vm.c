@@ -109,6 +109,7 @@ static int spawned, ended;
 static struct vmm_config last_config;
 static uint32_t last_cap_count;
 static enum program_health vmm_health;
+static const struct program *dead_vmm;
 
 const char *spawn_program(struct program *program, const struct spawn_request *request)
 {
@@ -134,9 +135,8 @@ uint64_t program_memory(const struct program *program)
 }
 enum program_health program_check(const struct program *program, struct thread_info *info)
 {
-    (void)program;
     memset(info, 0, sizeof(*info));
-    return vmm_health;
+    return program == dead_vmm ? PROGRAM_ENDED : vmm_health;
 }
 void program_report_fault(const char *name, const struct thread_info *info)
 {
@@ -384,11 +384,16 @@ TEST(dead_vmm_takes_down_its_guest_only)
     struct vm *vm = add("alpha", 64 * MIB), *other = add("beta", 64 * MIB);
     vm_input(vm, VM_IN_START);
     vm_input(other, VM_IN_START);
-    vm_check_health(1ull << vm->index);
+    vm_check_health();
+    CHECK_EQ(vm->state, VM_STARTING);
+    dead_vmm = &vm->vmm;
+    vm_check_health();
     CHECK_EQ(vm->state, VM_SHUTOFF);
     CHECK_EQ(other->state, VM_STARTING);
+    CHECK(strstr(logged, "alpha: its VMM ended: it exited"));
+    dead_vmm = NULL;
     vmm_health = PROGRAM_FAULTED;
-    vm_check_health(0);
+    vm_check_health();
     CHECK_EQ(other->state, VM_SHUTOFF);
     CHECK(strstr(logged, "vmm:beta: fault"));
 }

@@ -32,16 +32,16 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
     return r;
 }
 
-#define GUEST_IO(suffix, type)                                                                     \
-    static inline void out##suffix(uint16_t port, type value)                                      \
-    {                                                                                              \
-        __asm__ volatile("out %0, %1" : : "a"(value), "Nd"(port) : "memory");                      \
-    }                                                                                              \
-    static inline type in##suffix(uint16_t port)                                                   \
-    {                                                                                              \
-        type value;                                                                                \
-        __asm__ volatile("in %1, %0" : "=a"(value) : "Nd"(port) : "memory");                       \
-        return value;                                                                              \
+#define GUEST_IO(suffix, type)                                                \
+    static inline void out##suffix(uint16_t port, type value)                 \
+    {                                                                         \
+        __asm__ volatile("out %0, %1" : : "a"(value), "Nd"(port) : "memory"); \
+    }                                                                         \
+    static inline type in##suffix(uint16_t port)                              \
+    {                                                                         \
+        type value;                                                           \
+        __asm__ volatile("in %1, %0" : "=a"(value) : "Nd"(port) : "memory");  \
+        return value;                                                         \
     }
 GUEST_IO(b, uint8_t)
 GUEST_IO(w, uint16_t)
@@ -70,16 +70,16 @@ static inline uint64_t rdtsc(void)
     return (uint64_t)hi << 32 | lo;
 }
 
-#define GUEST_CONTROL_REGISTER(name)                                                               \
-    static inline uint64_t read_##name(void)                                                       \
-    {                                                                                              \
-        uint64_t value;                                                                            \
-        __asm__ volatile("mov %%" #name ", %0" : "=r"(value) : : "memory");                        \
-        return value;                                                                              \
-    }                                                                                              \
-    static inline void write_##name(uint64_t value)                                                \
-    {                                                                                              \
-        __asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory");                            \
+#define GUEST_CONTROL_REGISTER(name)                                        \
+    static inline uint64_t read_##name(void)                                \
+    {                                                                       \
+        uint64_t value;                                                     \
+        __asm__ volatile("mov %%" #name ", %0" : "=r"(value) : : "memory"); \
+        return value;                                                       \
+    }                                                                       \
+    static inline void write_##name(uint64_t value)                         \
+    {                                                                       \
+        __asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory");     \
     }
 GUEST_CONTROL_REGISTER(cr0)
 GUEST_CONTROL_REGISTER(cr2)

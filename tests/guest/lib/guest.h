@@ -59,17 +59,17 @@ extern volatile uint64_t fault_resume;
 #define XM       19
 
 /* Runs one instruction (operands as in asm) and gives the vector of the fault that it raised. */
-#define TRY(insn, ...)                                                                             \
-    (__extension__({                                                                               \
-        fault.vector = NO_FAULT;                                                                   \
-        __asm__ volatile("movq $1f, fault_resume\n\t" insn "\n1:\tmovq $0, fault_resume"           \
-                         : __VA_ARGS__);                                                           \
-        fault.vector;                                                                              \
+#define TRY(insn, ...)                                                                   \
+    (__extension__({                                                                     \
+        fault.vector = NO_FAULT;                                                         \
+        __asm__ volatile("movq $1f, fault_resume\n\t" insn "\n1:\tmovq $0, fault_resume" \
+                         : __VA_ARGS__);                                                 \
+        fault.vector;                                                                    \
     }))
 
 struct tss {
     uint32_t reserved0;
-    uint32_t stack[6];  /* RSP0..RSP2, low and high */
+    uint32_t stack[6]; /* RSP0..RSP2, low and high */
     uint32_t reserved1[2];
     uint32_t ist[14];
     uint32_t reserved2[2];

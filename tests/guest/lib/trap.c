@@ -42,8 +42,8 @@ void trap_init(void)
     uint64_t base = (uint64_t)&boot_tss;
     uint64_t *entry = &gdt[SEL_TSS / 8];
     boot_tss.io_map = sizeof boot_tss;
-    entry[0] = (sizeof boot_tss - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 |
-               (base >> 24 & 0xff) << 56;
+    entry[0] =
+        (sizeof boot_tss - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 | (base >> 24 & 0xff) << 56;
     entry[1] = base >> 32;
     __asm__ volatile("ltr %w0" : : "r"(SEL_TSS));
 }

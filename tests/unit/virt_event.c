@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Events: injection again after a cut-short delivery, double faults, offers; doorbells. */
+#include "test.h"
+
+#include "fake/virt_world.h"
+
+#include "virt/doorbell.c"
+#include "virt/event.c"
+#include "virt/guest.c"
+#include "virt/vlapic.c"
+#include "virt/vlapic_timer.c"
+
+static uint32_t pv_offers;
+void pv_eoi_sync(struct vcpu *vcpu, bool cancel)
+{
+    (void)cancel;
+    vcpu->pv.eoi_armed = false;
+}
+void pv_eoi_offer(struct vcpu *vcpu, uint8_t vector)
+{
+    (void)vcpu;
+    (void)vector;
+    pv_offers++;
+}
+void pv_unmap(struct vcpu *vcpu, uint64_t address, uint64_t size)
+{
+    (void)vcpu;
+    (void)address;
+    (void)size;
+}
+
+static struct vcpu *const c = &fake_vcpu[0];
+
+static void again(uint8_t type, uint8_t vector)
+{
+    event_again(c, &(struct vcpu_event){.type = type, .vector = vector});
+}
+static void taken(void)
+{
+    c->irq.state = IRQ_TAKEN;
+    event_taken(c);
+}
+
+TEST(double_faults)
+{
+    fake_world();
+    static const struct {
+        uint8_t first, second, result;
+    } table[] = {{13, 13, 8}, {14, 14, 8}, {14, 13, 8}, {13, 14, 14}, {0, 13, 8},
+                 {1, 13, 13}, {13, 6, 6},  {14, 6, 6},  {17, 17, 17}};
+    for (uint32_t i = 0; i < ARRAY_LEN(table); i++) {
+        c->event.type = EVENT_NONE;
+        again(EVENT_EXC, table[i].first);
+        CHECK_EQ(event_exception(c, table[i].second, true, 4), RUN);
+        CHECK_EQ(c->event.vector, table[i].result);
+        CHECK_EQ(c->event.error, table[i].result == 8 ? 0 : 4);
+    }
+    c->event.type = EVENT_NONE;
+    again(EVENT_EXC, 8);
+    CHECK_EQ(event_exception(c, 13, true, 0), TO_VMM);
+    CHECK_EQ(c->page->reason, VCPU_EXIT_SHUTDOWN);
+}
+
+TEST(nmi)
+{
+    fake_world();
+    c->nmi_pending = true;
+    c->block = VCPU_BLOCK_NMI;
+    event_update(c);
+    CHECK_EQ(c->event.type, EVENT_NONE);
+    CHECK(!event_wakes(c));
+    c->block = 0;
+    CHECK(event_wakes(c)); /* also with IF=0 */
+    event_update(c);
+    CHECK_EQ(c->event.type, EVENT_NMI);
+    CHECK(!c->nmi_pending);
+    /* a fault while it was delivered: the fault first, the NMI stays */
+    event_exception(c, 13, true, 0);
+    CHECK_EQ(c->event.type, EVENT_EXC);
+    CHECK(c->nmi_pending);
+    CHECK(c->requests & REQ_NMI);
+    /* an exception waits: the NMI has to */
+    event_update(c);
+    CHECK_EQ(c->event.vector, 13);
+    CHECK(c->nmi_pending);
+}
+
+TEST(offers)
+{
+    fake_world();
+    vlapic_post(&c->lapic, 0x41, false);
+    event_update(c);
+    CHECK_EQ(c->irq.state, IRQ_OFFERED);
+    CHECK_EQ(c->irq.vector, 0x41);
+    CHECK(!c->irq.ignore_tpr);
+    uint32_t offers = fake_offers;
+    event_update(c);
+    CHECK_EQ(fake_offers, offers); /* nothing new: the vendor is not asked */
+    vlapic_post(&c->lapic, 0x61, false);
+    event_update(c);
+    CHECK_EQ(c->irq.vector, 0x61); /* replaces the one not taken yet */
+    taken();
+    CHECK_EQ(vlapic_isr_highest(&c->lapic), 0x61);
+    CHECK_EQ(c->irq.state, IRQ_IDLE);
+    CHECK_EQ(vlapic_irr_highest(&c->lapic), 0x41);
+    vlapic_eoi(&c->lapic);
+    event_update(c);
+    CHECK_EQ(c->irq.vector, 0x41);
+    taken();
+    CHECK_EQ(pv_offers, 0);
+    c->pv.eoi.msr = 1;
+    vlapic_eoi(&c->lapic);
+    vlapic_post(&c->lapic, 0x41, false);
+    event_update(c);
+    taken();
+    CHECK_EQ(pv_offers, 1);
+}
+
+TEST(interrupted_interrupt)
+{
+    fake_world();
+    vlapic_post(&c->lapic, 0x41, false);
+    event_update(c);
+    taken();
+    /* its delivery faulted: it goes in again, not through the APIC, and before all others */
+    again(EVENT_INTR, 0x41);
+    vlapic_post(&c->lapic, 0x91, false);
+    event_update(c);
+    CHECK_EQ(c->irq.source, IRQ_FROM_EVENT);
+    CHECK_EQ(c->irq.vector, 0x41);
+    CHECK(c->irq.ignore_tpr);
+    taken();
+    CHECK_EQ(c->event_vector, 0);
+    CHECK_EQ(c->irq.vector, 0x91); /* then the next */
+    CHECK_EQ(vlapic_isr_highest(&c->lapic), 0x41);
+}
+
+TEST(extint)
+{
+    fake_world();
+    vlapic_post(&c->lapic, 0x41, false);
+    c->extint = 1;
+    event_update(c);
+    CHECK_EQ(c->irq.state, IRQ_WINDOW);
+    c->extint = 0;
+    event_update(c);
+    CHECK_EQ(c->irq.state, IRQ_OFFERED);
+    CHECK_EQ(c->irq.vector, 0x41);
+}
+
+TEST(wake_from_hlt)
+{
+    fake_world();
+    CHECK(!event_wakes(c));
+    vlapic_post(&c->lapic, 0x41, false);
+    event_update(c);
+    CHECK(!event_wakes(c)); /* IF=0 */
+    fake_reg[VREG_RFLAGS] = RFLAGS_IF;
+    CHECK(event_wakes(c));
+    c->lapic.tpr = 0x40;
+    CHECK(!event_wakes(c)); /* masked by its class */
+    c->lapic.tpr = 0x3f;
+    CHECK(event_wakes(c));
+    fake_reg[VREG_RFLAGS] = 0;
+    c->pv.kicked = true;
+    CHECK(event_wakes(c));
+    CHECK(!event_wakes(c)); /* once */
+}
+
+TEST(doorbells)
+{
+    struct doorbell_table table = {0};
+    static struct notif notif;
+    struct doorbell bell = {.kind = DOORBELL_PIO, .address = 0x1000, .notif = &notif, .bits = 1};
+    fake_signals = 0;
+    CHECK_EQ(doorbell_add(&table, &bell), OK);
+    CHECK_EQ(doorbell_add(&table, &bell), ERR_EXISTS);
+    bell.match = true;
+    bell.bits = 2;
+    bell.address = 0x1004;
+    for (uint64_t value = 0; value < 100; value++) {
+        bell.value = value;
+        CHECK_EQ(doorbell_add(&table, &bell), OK);
+    }
+    CHECK_EQ(notif.obj.refs, 101);
+    CHECK(doorbell_ring(&table, DOORBELL_PIO, 0x1000, 77));
+    CHECK_EQ(fake_signals, 1);
+    CHECK(!doorbell_ring(&table, DOORBELL_MMIO, 0x1000, 77));
+    CHECK(!doorbell_ring(&table, DOORBELL_PIO, 0x1001, 77));
+    CHECK(doorbell_ring(&table, DOORBELL_PIO, 0x1004, 99));
+    CHECK(!doorbell_ring(&table, DOORBELL_PIO, 0x1004, 100));
+    CHECK_EQ(fake_signals, 3);
+    CHECK(doorbell_ring_any(&table, DOORBELL_PIO, 0x1000));
+    CHECK(!doorbell_ring_any(&table, DOORBELL_PIO, 0x1004)); /* the value decides */
+    bell.value = 50;
+    struct doorbell *gone = doorbell_remove(&table, &bell);
+    CHECK(gone != NULL && doorbell_remove(&table, &bell) == NULL);
+    CHECK(!doorbell_ring(&table, DOORBELL_PIO, 0x1004, 50));
+    doorbell_free(gone);
+    doorbell_free_all(&table);
+    CHECK_EQ(notif.obj.refs, 0);
+    CHECK_EQ(table.count, 0);
+    CHECK(!doorbell_ring(&table, DOORBELL_PIO, 0x1000, 77));
+}
