@@ -4,13 +4,14 @@
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/mitigations.h"
 #include "virt/event.h"
-#include "virt/init.h"
+#include "virt/lazy.h"
 #include "virt/msr.h"
 #include "vmx/vmx.h"
 
 #define INVEPT_SINGLE 1ull
 #define INVEPT_ALL    2ull
 #define TPR           0x80u
+#define DR7_ENABLES   0xffull
 #define GDT_LIMIT     (8u * 8 - 1)
 #define TSS_BUSY      (2ull << 40)
 
@@ -39,6 +40,9 @@ void vmx_enter(struct vcpu *vcpu)
     cpu->virt->cstar = vmx->cstar;
     msr_switch(MSR_KERNEL_GS, 0, vmx->kernel_gs);
     vmx->inside = true;
+    /* Breakpoints that are armed must find their addresses, which leave with vcpu_run. */
+    if (unlikely(!vcpu->dr_loaded && (vmreadn(VMCS_GUEST_DR7) & DR7_ENABLES)))
+        lazy_load_dr(vcpu);
 }
 
 /* A VM exit leaves the limits of GDTR and TR at fixed values, which would give ring 3 descriptors

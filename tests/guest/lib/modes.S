@@ -123,12 +123,14 @@ back_from_real:
     pushl $(v86_code - modes_low_start)
     iret
 v86_fault:
+    /* Leaving virtual-8086 mode nulls DS to GS: any access through them would fault. */
+    movl $SEL_DATA, %eax
+    movl %eax, %ds
+    movl %eax, %es
     movl $13, mode_result + R_V86_VECTOR
     movl 12(%esp), %eax         /* error, EIP, CS, EFLAGS */
     movl %eax, mode_result + R_V86_FLAGS
     movl $SEL_DATA, %eax
-    movl %eax, %ds
-    movl %eax, %es
     movl %eax, %ss
     movl LOW(v86_result), %eax
     movl %eax, mode_result + R_V86_MARKER
