@@ -18,15 +18,19 @@ struct cap *cap_lookup(struct pd *pd, uint64_t slot)
     return __atomic_load_n(&cap->obj, __ATOMIC_ACQUIRE) ? cap : NULL;
 }
 
-void *cap_object(struct pd *pd, uint64_t slot, enum obj_type type, uint32_t rights, int64_t *status)
+static inline void *decode(struct pd *pd, uint64_t slot, enum obj_type type, uint32_t rights,
+                           uint64_t *badge, int64_t *status)
 {
     *status = ERR_CAP;
     struct cap *cap = cap_lookup(pd, slot);
     struct obj *obj = cap ? __atomic_load_n(&cap->obj, __ATOMIC_ACQUIRE) : NULL;
     if (!obj || obj->type != type)
         return NULL;
+    *badge = __atomic_load_n(&cap->badge, __ATOMIC_RELAXED);
     bool allowed = (__atomic_load_n(&cap->rights, __ATOMIC_ACQUIRE) & rights) == rights;
-    /* The slot may be emptied and filled again at any time: rights must be those of this object. */
+    /* The slot may be emptied and filled again at any time: rights and badge must be those of this
+     * object. */
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
     if (__atomic_load_n(&cap->obj, __ATOMIC_ACQUIRE) != obj)
         return NULL;
     if (!allowed) {
@@ -35,6 +39,18 @@ void *cap_object(struct pd *pd, uint64_t slot, enum obj_type type, uint32_t righ
     }
     *status = OK;
     return obj;
+}
+
+void *cap_object(struct pd *pd, uint64_t slot, enum obj_type type, uint32_t rights, int64_t *status)
+{
+    uint64_t badge;
+    return decode(pd, slot, type, rights, &badge, status);
+}
+
+void *cap_object_badge(struct pd *pd, uint64_t slot, enum obj_type type, uint32_t rights,
+                       uint64_t *badge, int64_t *status)
+{
+    return decode(pd, slot, type, rights, badge, status);
 }
 
 int64_t cap_reserve(struct pd *pd, uint64_t slot)
@@ -64,7 +80,7 @@ int64_t cap_insert(struct pd *pd, uint64_t slot, struct obj *obj, uint32_t right
         return status;
     struct cap *cap = &pd->table[slot / CAP_PAGE_SLOTS][slot % CAP_PAGE_SLOTS];
     cap->slot = (uint32_t)slot;
-    cap->badge = badge;
+    __atomic_store_n(&cap->badge, badge, __ATOMIC_RELAXED);
     cap->pd = pd;
     cap->parent = parent;
     list_init(&cap->children);

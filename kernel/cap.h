@@ -22,6 +22,9 @@ struct cap {
 /* Object of `type` in a slot with all of `rights`, or NULL and *status. Safe in fast sections. */
 void *cap_object(struct pd *pd, uint64_t slot, enum obj_type type, uint32_t rights,
                  int64_t *status);
+/* The same, and the capability's badge; 0: none. */
+void *cap_object_badge(struct pd *pd, uint64_t slot, enum obj_type type, uint32_t rights,
+                       uint64_t *badge, int64_t *status);
 /* The capability itself; NULL: empty or out of range. */
 struct cap *cap_lookup(struct pd *pd, uint64_t slot);
 /* Puts a new capability into an empty slot. OK, ERR_ARG, ERR_EXISTS, ERR_QUOTA, ERR_NOMEM. parent

@@ -49,7 +49,8 @@ void ports_changed(struct pd *pd)
     for (uint32_t i = 0; i < cpu_count; i++) {
         struct cpu *cpu = cpus[i];
         void *owner = pd;
-        __atomic_compare_exchange_n(&cpu->iopm_owner, &owner, NULL, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+        __atomic_compare_exchange_n(&cpu->iopm_owner, &owner, NULL, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_RELAXED);
         if (cpu == cpu_self() && cpu->current && cpu->current->pd == pd)
             load_ports(cpu, pd);
         else if (cpu != cpu_self() && cpu->active == &pd->space)

@@ -54,11 +54,8 @@ void notif_signal(struct notif *notif, uint64_t bits)
 
 int64_t sys_notif_signal(struct thread *self, struct regs *r)
 {
-    ARG_OBJECT(struct notif, notif, r->rdi, OBJ_NOTIF, RIGHT_WRITE);
-    struct cap *cap = cap_lookup(self->pd, r->rdi);
-    uint64_t badge = cap ? cap->badge : 0;
-    /* A badge limits which bits its holder can signal. */
-    notif_signal(notif, badge ? r->rsi & badge : r->rsi);
+    ARG_NOTIF(notif, r->rdi, r->rsi, RIGHT_WRITE);
+    notif_signal(notif, notif_bits);
     return OK;
 }
 
@@ -117,10 +114,10 @@ void notif_timeout(struct timer *timer)
 
 int64_t sys_notif_timer(struct thread *self, struct regs *r)
 {
-    ARG_OBJECT(struct notif, notif, r->rdi, OBJ_NOTIF, RIGHT_CONTROL);
+    ARG_NOTIF(notif, r->rdi, r->rdx, RIGHT_CONTROL);
     timer_disarm(&notif->timer);
     if (r->rsi && !notif->obj.dead) {
-        notif->timer_bits = r->rdx;
+        notif->timer_bits = notif_bits;
         timer_arm(&notif->timer, r->rsi);
     }
     return OK;

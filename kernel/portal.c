@@ -102,11 +102,15 @@ static bool message_ok(uint64_t words, uint64_t caps)
 
 int64_t sys_portal_call(struct thread *self, struct regs *r)
 {
-    ARG_OBJECT(struct portal, portal, r->rdi, OBJ_PORTAL, RIGHT_WRITE);
+    int64_t status;
+    uint64_t badge;
+    struct portal *portal =
+        cap_object_badge(self->pd, r->rdi, OBJ_PORTAL, RIGHT_WRITE, &badge, &status);
+    if (!portal)
+        return status;
     if (!message_ok(r->rsi, r->rdx))
         return ERR_ARG;
-    struct cap *cap = cap_lookup(self->pd, r->rdi);
-    self->badge = cap ? cap->badge : 0;
+    self->badge = badge;
     self->words = (uint32_t)r->rsi;
     self->caps = (uint32_t)r->rdx;
     self->portal = portal;
@@ -124,6 +128,7 @@ int64_t sys_portal_call(struct thread *self, struct regs *r)
     struct thread *server = list_first(&portal->servers, struct thread, waiting);
     list_del(&server->waiting);
     spin_unlock(&portal->lock);
+    server->served_call = true;
     connect(self, server);
     thread_block(self, WAIT_REPLY);
     thread_wake(server);
@@ -154,11 +159,14 @@ static int64_t serve_next(struct thread *self, struct portal *portal)
         spin_unlock(&portal->lock);
         return ERR_GONE;
     }
-    if (!list_empty(&portal->callers)) {
+    /* By turns, so that neither a caller in a loop nor a flood of signals starves the other. */
+    bool notified = self->bound && notif_pending(self);
+    if (!list_empty(&portal->callers) && !(notified && self->served_call)) {
         struct thread *caller = list_first(&portal->callers, struct thread, waiting);
         list_del(&caller->waiting);
         caller->wait = WAIT_REPLY;
         spin_unlock(&portal->lock);
+        self->served_call = true;
         connect(caller, self);
         if (self->sc != self->own_sc) {
             sched_ready(self->sc);
@@ -166,8 +174,9 @@ static int64_t serve_next(struct thread *self, struct portal *portal)
         }
         return SYSCALL_BLOCKED; /* the results are in the registers */
     }
-    if (self->bound && notif_pending(self)) {
+    if (notified) {
         spin_unlock(&portal->lock);
+        self->served_call = false;
         self->regs.rdi = notif_take(self->bound);
         self->regs.rsi = 0;
         return NOTIFIED;
@@ -211,6 +220,7 @@ void portal_notify(struct thread *server)
     spin_unlock(&portal->lock);
     if (!waits)
         return;
+    server->served_call = false;
     server->regs.rax = NOTIFIED;
     server->regs.rdi = notif_take(server->bound);
     server->regs.rsi = 0;

@@ -8,8 +8,9 @@
 #include "boot/bootinfo.h"
 #include "lib/string.h"
 
-#define LOW_MEMORY 0x100000ull /* start-up code of CPUs, BIOS data, VGA: never handed out as RAM \
-                                */
+#define LOW_MEMORY                                                                \
+    0x100000ull /* start-up code of CPUs, BIOS data, VGA: never handed out as RAM \
+                 */
 
 static uint64_t dropped;
 
