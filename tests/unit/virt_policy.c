@@ -257,7 +257,8 @@ TEST(cpuid_dynamic)
     cpuid_execute(vcpu);
     CHECK_EQ(vcpu->page->gpr[GPR_RDX], 3);
     CHECK_EQ(vcpu->page->gpr[GPR_RCX], 0x201);
-    vcpu->fpu.xcr0 = 7;
+    fake_xcr0 = 7; /* in the CPU; what was saved last is older */
+    vcpu->fpu.xcr0 = 3;
     vcpu->rax = 0xd;
     vcpu->page->gpr[GPR_RCX] = 0;
     cpuid_execute(vcpu);
