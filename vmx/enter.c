@@ -82,19 +82,27 @@ static inline void prepare(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 {
     if (vcpu->rip != vmx->rip)
         vmwriten(VMCS_GUEST_RIP, vmx->rip = vcpu->rip);
-    if (unlikely(vcpu->event.type != EVENT_NONE || vcpu->irq.state != IRQ_IDLE ||
-                 vcpu->nmi_pending || vmx->attention || vcpu->block || vmx->interruptibility))
+    /* One branch for all that is rare. */
+    if (unlikely(vcpu->event.type | vcpu->irq.state | vcpu->nmi_pending | vmx->attention |
+                 vcpu->block | vmx->interruptibility))
         window_prepare(vcpu, vmx);
     if (unlikely(vcpu->flush)) {
         vcpu->flush = false;
         invept(vmx);
     }
-    if (vmx->vapic && unlikely(vmx->vapic[TPR] != vcpu->lapic.tpr))
+    if (unlikely(vmx->vapic[TPR] != vcpu->lapic.tpr))
         vmx->vapic[TPR] = vcpu->lapic.tpr;
     if (unlikely(vcpu->spec_ctrl != 0))
         wrmsr(MSR_SPEC_CTRL, vcpu->spec_ctrl);
-    if (unlikely(mitigations.verw || mitigations.l1d_flush))
+    if (unlikely(mitigations.verw | mitigations.l1d_flush))
         mitigate_exit(true);
+}
+
+static void set_blocks(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t blocked)
+{
+    vmx->interruptibility = blocked;
+    vcpu->block = (blocked & BLOCK_NMI ? VCPU_BLOCK_NMI : 0) |
+                  (blocked & (BLOCK_STI | BLOCK_MOV_SS) ? VCPU_BLOCK_SHADOW : 0);
 }
 
 /* The instruction failed: nothing of the guest has run. */
@@ -110,7 +118,7 @@ enum vexit vmx_run(struct vcpu *vcpu)
     struct vmx_vcpu *vmx = vmx_of(vcpu);
     if (unlikely(vmx->mode_lacked))
         return vmx_refuse(vcpu, VMX_EXIT_BAD_STATE, 0,
-                          "real mode needs unrestricted guest, not in this CPU");
+                          "real or unpaged mode needs unrestricted guest, not in this CPU");
     prepare(vcpu, vmx);
     uint64_t fail = vmx_world_switch(vcpu->page->gpr, &vcpu->rax, vmx->launched, &vmx->host_rsp);
     if (unlikely(mitigations.rsb_fill))
@@ -122,10 +130,9 @@ enum vexit vmx_run(struct vcpu *vcpu)
     vmx->launched = true;
     vcpu->rip = vmx->rip = vmreadn(VMCS_GUEST_RIP);
     uint32_t blocked = vmread32(VMCS_GUEST_INTERRUPTIBILITY);
-    vmx->interruptibility = blocked;
-    vcpu->block = (blocked & BLOCK_NMI ? VCPU_BLOCK_NMI : 0) |
-                  (blocked & (BLOCK_STI | BLOCK_MOV_SS) ? VCPU_BLOCK_SHADOW : 0);
-    if (vmx->vapic && unlikely(vmx->vapic[TPR] != vcpu->lapic.tpr))
+    if (unlikely(blocked | vmx->interruptibility))
+        set_blocks(vcpu, vmx, blocked);
+    if (unlikely(vmx->vapic[TPR] != vcpu->lapic.tpr))
         vcpu->lapic.tpr = vmx->vapic[TPR];
     uint32_t reason = vmread32(VMCS_EXIT_REASON), info = vmread32(VMCS_IDT_VECTORING_INFO);
     if (unlikely(vmx->injected || (info & INTERRUPTION_VALID)))

@@ -30,7 +30,7 @@ struct virt_cpu {
 struct vmx_vcpu {
     void *vmcs;
     hpa_t vmcs_pa;
-    uint8_t *vapic;        /* virtual-APIC page, for the TPR only; NULL: no TPR shadow */
+    uint8_t *vapic;        /* virtual-APIC page: the TPR, whether the CPU shadows it or not */
     const struct cpu *cpu; /* where the VMCS is active; NULL: clear, in memory */
     bool launched, inside;
     bool attention;   /* window_prepare() has something to look at */
