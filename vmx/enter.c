@@ -134,8 +134,15 @@ enum vexit vmx_run(struct vcpu *vcpu)
         set_blocks(vcpu, vmx, blocked);
     if (unlikely(vmx->vapic[TPR] != vcpu->lapic.tpr))
         vcpu->lapic.tpr = vmx->vapic[TPR];
-    uint32_t reason = vmread32(VMCS_EXIT_REASON), info = vmread32(VMCS_IDT_VECTORING_INFO);
-    if (unlikely(vmx->injected || (info & INTERRUPTION_VALID)))
+    uint32_t reason = vmread32(VMCS_EXIT_REASON);
+    uint8_t plain = reason < ARRAY_LEN(vmx_plain) ? vmx_plain[reason] : 0;
+    /* An instruction that exits is never in the middle of an event's delivery. */
+    uint32_t info = likely(plain) ? 0 : vmread32(VMCS_IDT_VECTORING_INFO);
+    if (unlikely(vmx->injected | (info >> 31)))
         window_interrupted(vcpu, vmx, reason, info);
-    return vmx_decode(vcpu, vmx, reason);
+    if (unlikely(!plain))
+        return vmx_decode(vcpu, vmx, reason);
+    vcpu->x.insn_len = (uint8_t)vmread32(VMCS_EXIT_INSTRUCTION_LENGTH);
+    vcpu->x.insn_count = 0;
+    return plain;
 }

@@ -74,7 +74,9 @@ void vmx_offer(struct vcpu *vcpu);
 void window_prepare(struct vcpu *vcpu, struct vmx_vcpu *vmx);
 void window_interrupted(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason, uint32_t info);
 
-/* exit.c: fills vcpu->x. */
+/* exit.c. Reasons of which nothing but the instruction's length is to be known; 0: others. */
+extern const uint8_t vmx_plain[VMX_EXIT_XSETBV + 1];
+/* The others: fills vcpu->x. */
 enum vexit vmx_decode(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason);
 enum vexit vmx_refuse(struct vcpu *vcpu, uint64_t code, uint64_t info, const char *rule);
 /* control.c: CR accesses that exit; CR0 and CR4 as the guest sees them. */
