@@ -78,18 +78,23 @@ static void invept(const struct vmx_vcpu *vmx)
     __asm__ volatile("invept %0, %1" ::"m"(descriptor), "r"(type) : "cc", "memory");
 }
 
+static void prepare_rare(struct vcpu *vcpu, struct vmx_vcpu *vmx)
+{
+    window_prepare(vcpu, vmx);
+    if (vcpu->flush) {
+        vcpu->flush = false;
+        invept(vmx);
+    }
+}
+
 static inline void prepare(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 {
     if (vcpu->rip != vmx->rip)
         vmwriten(VMCS_GUEST_RIP, vmx->rip = vcpu->rip);
     /* One branch for all that is rare. */
     if (unlikely(vcpu->event.type | vcpu->irq.state | vcpu->nmi_pending | vmx->attention |
-                 vcpu->block | vmx->interruptibility))
-        window_prepare(vcpu, vmx);
-    if (unlikely(vcpu->flush)) {
-        vcpu->flush = false;
-        invept(vmx);
-    }
+                 vcpu->flush | vcpu->block | vmx->interruptibility))
+        prepare_rare(vcpu, vmx);
     if (unlikely(vmx->vapic[TPR] != vcpu->lapic.tpr))
         vmx->vapic[TPR] = vcpu->lapic.tpr;
     if (unlikely(vcpu->spec_ctrl != 0))
@@ -116,9 +121,6 @@ static enum vexit failed(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 enum vexit vmx_run(struct vcpu *vcpu)
 {
     struct vmx_vcpu *vmx = vmx_of(vcpu);
-    if (unlikely(vmx->mode_lacked))
-        return vmx_refuse(vcpu, VMX_EXIT_BAD_STATE, 0,
-                          "real or unpaged mode needs unrestricted guest, not in this CPU");
     prepare(vcpu, vmx);
     uint64_t fail = vmx_world_switch(vcpu->page->gpr, &vcpu->rax, vmx->launched, &vmx->host_rsp);
     if (unlikely(mitigations.rsb_fill))

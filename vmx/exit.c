@@ -123,8 +123,14 @@ static enum vexit decode_entry_failure(struct vcpu *vcpu, uint32_t reason)
     uint64_t qualification = vmreadn(VMCS_EXIT_QUALIFICATION);
     if ((reason & 0xffff) == VMX_EXIT_MACHINE_CHECK)
         return VEXIT_MCE;
+    struct vmx_vcpu *vmx = vmx_of(vcpu);
     struct guest_state state;
     checker_collect(&state);
+    /* Whether the VMCS counts as launched depends on how far it came: start anew. */
+    vmx_put(vcpu);
+    vmcs_activate(vmx, cpu_self());
+    if (vmx->mode_lacked)
+        return vmx_refuse(vcpu, reason, qualification, CONTROL_MODE_LACKED);
     return vmx_refuse(vcpu, reason, qualification, checker_rule(&state));
 }
 
@@ -181,7 +187,7 @@ enum vexit vmx_decode(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason)
         return decode_exception(vcpu, vmx);
     case VMX_EXIT_CR:
         set_length(vcpu);
-        return control_exit(vcpu, vmx);
+        return control_exit(vcpu);
     default:
         return decode_rare(vcpu, vmx, reason);
     }
