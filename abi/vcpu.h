@@ -13,7 +13,6 @@ enum vcpu_exit {
     VCPU_EXIT_MMIO, /* exit.mmio: access to a guest-physical address without (sufficient) mapping */
     VCPU_EXIT_RDMSR, /* exit.msr: rule MSR_RULE_VMM; answer with rax/rdx, advance RIP by insn_len */
     VCPU_EXIT_WRMSR, /* exit.msr */
-    VCPU_EXIT_HYPERCALL,   /* VMMCALL/VMCALL that the kernel does not know; answer in RAX */
     VCPU_EXIT_EXTINT,      /* the guest can take an ExtINT now (VMM asked with LAPIC_OP_EXTINT) */
     VCPU_EXIT_EOI,         /* exit.eoi: EOI of a level-triggered vector */
     VCPU_EXIT_INSN,        /* exit.insn: an intercepted instruction that needs decoding */
@@ -232,7 +231,10 @@ enum lapic_op {
     LAPIC_OP_EXTINT, /* value 1: an ExtINT is pending at LINT0, 0: withdrawn */
     LAPIC_OP_NMI,    /* pulse NMI */
     LAPIC_OP_BASE,   /* value: IA32_APIC_BASE as a write */
-    LAPIC_OP_INIT    /* INIT signal */
+    LAPIC_OP_INIT,   /* INIT signal */
+    /* CR8 works in every mode of the APIC: the VMM emulates MOV CR8 with these. value: TPR */
+    LAPIC_OP_TPR_READ,
+    LAPIC_OP_TPR_WRITE
 };
 
 /* Per-vCPU counters, read with vcpu_stats() into the UTCB, in this order. Always on. */

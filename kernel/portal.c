@@ -246,10 +246,9 @@ static int64_t serve_queue(struct thread *self, struct portal *portal)
     if (self->state != THREAD_READY)
         return SYSCALL_RESTART;
     if (take_caller(self, portal)) {
-        if (self->sc != self->own_sc) {
+        if (self->sc && self->sc != self->own_sc)
             sched_ready(self->sc);
-            cpu_self()->resched = 1;
-        }
+        cpu_self()->resched = 1;
         return SYSCALL_BLOCKED; /* the results are in the registers */
     }
     if (self->bound && self->sc && notif_pending(self)) {

@@ -170,6 +170,7 @@ void thread_kill(struct thread *thread)
         cpu_self()->resched = 1;
         return;
     }
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* partner: reschedule() */
     while (thread->on_cpu) {
         cpu_reschedule(cpus[thread->cpu]);
         for (uint32_t i = 0; i < 1000 && thread->on_cpu; i++)
@@ -197,7 +198,8 @@ void thread_fault(struct thread *thread, uint64_t vector, uint64_t error, uint64
     }
     /* Nobody asked to be told: without a line in the log it would just be gone. */
     const struct regs *r = &thread->regs;
-    kprintf("thread without supervisor stopped: vector %llu, error %#llx, address %#llx, RIP %#llx, RSP %#llx\n",
+    kprintf("thread without supervisor stopped: vector %llu, error %#llx, address %#llx, RIP "
+            "%#llx, RSP %#llx\n",
             (unsigned long long)vector, (unsigned long long)error, (unsigned long long)address,
             (unsigned long long)r->rip, (unsigned long long)r->rsp);
 }

@@ -93,15 +93,17 @@ static void inject(struct vcpu *vcpu, struct svm_vcpu *svm)
     vcpu->event.type = EVENT_NONE;
 }
 
-/* QEMU (found by trying, in 7.2) forgets the shadow that VMRUN should load, so an offered interrupt
- * would come between STI and HLT. The offer waits for one instruction, by a trap of our own; faults
- * of that instruction come here so that no frame of the guest shows the trap flag. Not when the
- * guest single-steps itself. False: nothing was changed. */
+/* NMIs wait for the end of a shadow, as Intel's CPUs and KVM have it. And QEMU (found by trying, in
+ * 7.2) forgets the shadow that VMRUN should load, so an offered interrupt would come between STI
+ * and HLT. Both wait for one instruction, by a trap of our own; faults of that instruction come
+ * here so that no frame of the guest shows the trap flag. Not when the guest single-steps itself.
+ * False: nothing was changed. */
 static bool hold_in_shadow(const struct vcpu *vcpu, struct svm_vcpu *svm)
 {
     struct vmcb *vmcb = svm->vmcb;
-    if (!(vcpu->block & VCPU_BLOCK_SHADOW) || !(vmcb->int_control & INT_VIRQ) ||
-        (vmcb->event_inject & EVT_VALID) || (vmcb->rflags & RFLAGS_TF))
+    bool irq = svm_assists.qemu && (vmcb->int_control & INT_VIRQ);
+    if (!(irq || vcpu->nmi_pending) || (vmcb->event_inject & EVT_VALID) ||
+        (vmcb->rflags & RFLAGS_TF))
         return false;
     vmcb->int_control &= ~INT_VIRQ;
     vmcb->rflags |= RFLAGS_TF;
@@ -111,11 +113,11 @@ static bool hold_in_shadow(const struct vcpu *vcpu, struct svm_vcpu *svm)
     return true;
 }
 
-static void end_hold(const struct vcpu *vcpu, const struct svm_vcpu *svm)
+static void end_hold(struct vcpu *vcpu, const struct svm_vcpu *svm)
 {
     struct vmcb *vmcb = svm->vmcb;
     uint64_t hits = vmcb->dr6 & DR6_HIT;
-    vmcb->int_control |= INT_VIRQ;
+    program_irq(vcpu, vmcb);
     vmcb->rflags &= ~RFLAGS_TF;
     vmcb->intercept_exceptions = EXC_ALWAYS;
     if (vmcb->rip == vcpu->rip) /* not executed yet */
@@ -195,10 +197,13 @@ enum vexit svm_run(struct vcpu *vcpu)
     if (unlikely(svm_assists.barriers))
         mitigate_exit(true);
 
-    bool held = unlikely(svm_assists.qemu) && hold_in_shadow(vcpu, svm);
+    bool shadow = (vcpu->block & VCPU_BLOCK_SHADOW) != 0;
+    bool held = unlikely(shadow) && hold_in_shadow(vcpu, svm);
     svm_world_switch(vcpu->page->gpr, svm->vmcb_pa.v);
     if (unlikely(held))
         end_hold(vcpu, svm);
+    if (unlikely(shadow) && vcpu->nmi_pending)
+        vcpu_note(vcpu, REQ_NMI);
 
     if (unlikely(svm_assists.barriers))
         mitigate_vmexit();

@@ -25,17 +25,26 @@
 static uint8_t *iopm, *msrpm;
 
 /* Two bits an MSR, 2 KiB a range: 0, c0000000, c0010000. (AMD APM vol. 2, "MSR Intercepts".) */
-static void msr_pass(uint32_t index)
+static void msr_pass(uint32_t index, bool writes)
 {
     uint32_t base = index >= 0xc0000000u ? 0x800u : 0, n = index & 0x1fffu;
-    msrpm[base + n / 4] &= (uint8_t) ~(3u << (n % 4 * 2));
+    msrpm[base + n / 4] &= (uint8_t) ~((writes ? 3u : 1u) << (n % 4 * 2));
 }
 
 /* What VMLOAD and VMSAVE switch is the guest's own; all other MSRs are intercepted. EFER is,
  * because SVME must stay set; PAT is, because not every implementation keeps the guest's apart. */
 static const uint32_t passed[] = {
-    MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_STAR,    MSR_LSTAR,
-    MSR_CSTAR,       MSR_SFMASK,       MSR_FS_BASE,      MSR_GS_BASE, MSR_KERNEL_GS,
+    MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_STAR, MSR_SFMASK,
+};
+
+/* WRMSR of an address that is not canonical faults; on QEMU (found by trying, in 7.2) it does not,
+ * so there writes are looked at here. */
+static const uint32_t addresses[VREGS] = {
+    [VREG_LSTAR] = MSR_LSTAR,
+    [VREG_CSTAR] = MSR_CSTAR,
+    [VREG_FS_BASE] = MSR_FS_BASE,
+    [VREG_GS_BASE] = MSR_GS_BASE,
+    [VREG_KERNEL_GS_BASE] = MSR_KERNEL_GS,
 };
 
 bool svm_maps_init(void)
@@ -49,7 +58,10 @@ bool svm_maps_init(void)
     for (uint32_t i = 0; i < PAGE_SIZE << MSRPM_ORDER; i++)
         msrpm[i] = 0xff;
     for (uint32_t i = 0; i < ARRAY_LEN(passed); i++)
-        msr_pass(passed[i]);
+        msr_pass(passed[i], true);
+    for (uint32_t i = 0; i < VREGS; i++)
+        if (addresses[i])
+            msr_pass(addresses[i], !svm_assists.qemu);
     return true;
 }
 
@@ -260,7 +272,7 @@ int64_t svm_load(struct vcpu *vcpu, const struct vcpu_page *from, uint32_t group
     return OK;
 }
 
-/* Never asked inside for what VMSAVE stores: those MSRs are not intercepted. */
+/* Never asked inside for what VMSAVE stores: reads of those MSRs are not intercepted. */
 static uint64_t *field(struct vmcb *vmcb, enum vreg which)
 {
     switch (which) {
@@ -317,6 +329,10 @@ void svm_set(struct vcpu *vcpu, enum vreg which, uint64_t value)
     struct svm_vcpu *svm = svm_of(vcpu);
     if (which == VREG_CPL)
         return;
+    if (addresses[which]) { /* between enter and leave it is in the CPU */
+        wrmsr(addresses[which], value);
+        return;
+    }
     *field(svm->vmcb, which) = which == VREG_EFER ? value | EFER_SVME : value;
     if (which == VREG_EFER)
         svm->clean &= ~CLEAN_CR;

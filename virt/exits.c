@@ -27,7 +27,7 @@ static enum verdict exit_window(struct vcpu *vcpu)
 {
     vcpu->irq.state = IRQ_IDLE;
     virt->offer(vcpu);
-    if (!__atomic_load_n((uint32_t *)&vcpu->extint, __ATOMIC_ACQUIRE)) {
+    if (!event_extint(vcpu)) {
         vcpu_note(vcpu, REQ_IRQ);
         return RUN;
     }
@@ -167,9 +167,8 @@ static enum verdict exit_pause(struct vcpu *vcpu)
 static enum verdict exit_hypercall(struct vcpu *vcpu)
 {
     vcpu->stat[STAT_HYPERCALL]++;
-    if (pv_hypercall(vcpu))
-        return vcpu_skip(vcpu);
-    return vcpu_to_vmm(vcpu, VCPU_EXIT_HYPERCALL, VCPU_GROUP_CORE);
+    pv_hypercall(vcpu);
+    return vcpu_skip(vcpu);
 }
 
 static enum verdict exit_xsetbv(struct vcpu *vcpu)

@@ -62,7 +62,7 @@ struct vcpu { /* OBJ_VCPU */
     bool stepping;            /* (w) RFLAGS.TF at the exit */
     uint8_t run_state;        /* (w) VCPU_RUN_* */
     bool flush;               /* (w) the next entry must not use old guest-physical translations */
-    bool nmi_pending;         /* (w) */
+    uint8_t nmi_pending;      /* (w) at most two: one to be taken, one latched behind it */
     uint8_t eoi_vector;       /* (w) see REQ_EOI */
     bool hlt_reported;        /* (w) VCPU_EXIT_HLT_IF0 was given */
     struct vcpu_event event;  /* (w) goes in at the next entry: exception, NMI, INT n */
@@ -85,6 +85,7 @@ struct vcpu { /* OBJ_VCPU */
     spinlock_t lock;          /* thread */
     struct thread *thread;    /* (l) the owner */
     _Atomic uint32_t extint;  /* (a) the line at LINT0 */
+    _Atomic uint32_t nmis;    /* (a) that came since REQ_NMI was served */
     _Atomic uint32_t sipi;    /* (a) vector of the last SIPI */
     int64_t abort_status;     /* before REQ_ABORT */
     uint64_t entered, paused; /* (w) TSC of the last enter, of the last preemption; 0: none */
@@ -96,6 +97,12 @@ _Static_assert(sizeof(struct vcpu) <= 2048, "one slab object");
 
 /* Asks something of a vCPU, from any CPU: makes it look at its requests soon. */
 void vcpu_request(struct vcpu *vcpu, uint32_t bits);
+/* An NMI arrives, from any CPU. */
+static inline void vcpu_send_nmi(struct vcpu *vcpu)
+{
+    __atomic_fetch_add((uint32_t *)&vcpu->nmis, 1, __ATOMIC_RELAXED);
+    vcpu_request(vcpu, REQ_NMI);
+}
 /* The owner asks itself: the bits are seen before the next entry. */
 static inline void vcpu_note(struct vcpu *vcpu, uint32_t bits)
 {

@@ -7,7 +7,8 @@
 
 #include "lib/types.h"
 
-#define PHYS_WINDOW 0xffff800000000000ull /* kernel-owned page at PHYS_WINDOW + physical address \
+#define PHYS_WINDOW                                                                              \
+    0xffff800000000000ull                 /* kernel-owned page at PHYS_WINDOW + physical address \
                                            */
 #define KERNEL_BASE 0xffffffff80000000ull /* the image */
 #define MMIO_WINDOW \

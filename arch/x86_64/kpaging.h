@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The kernel's own page tables: the image (W^X), the window of kernel-owned pages, devices and stacks. */
+/* The kernel's own page tables: the image (W^X), the window of kernel-owned pages, devices and
+ * stacks. */
 #ifndef ARCH_KPAGING_H
 #define ARCH_KPAGING_H
 
