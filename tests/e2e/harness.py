@@ -205,6 +205,12 @@ def pvh(pkg, cmdline="", **machine):
     return qemu("-kernel", KERNEL, "-initrd", pkg, "-append", cmdline, **machine)
 
 
+def bochs(iso, smp=1, memory=1024, cpu="corei7_haswell_4770"):
+    """The Intel rig's command line: an image in Bochs."""
+    return [os.path.join(ROOT, "tools", "run-bochs"), "--image", iso, "--smp", str(smp), "--memory",
+            str(memory), "--cpu", cpu]
+
+
 def test_guest(name):
     return os.path.join(BUILD, "tests", "guest", name + ".elf")
 
@@ -275,3 +281,8 @@ class VmSet:
     def boot(self, cmdline="", **machine):
         """Boots this set by PVH; gives the console."""
         return Console(self.name, pvh(self.package(), cmdline, **machine))
+
+    def boot_intel(self, cmdline="", **machine):
+        """Boots this set from an image in Bochs; gives the console."""
+        iso = image(self.package(), os.path.join(LOGS, self.name + ".iso"), cmdline)
+        return Console(self.name, bochs(iso, **machine))
