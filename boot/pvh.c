@@ -97,12 +97,7 @@ const char *pvh_parse(uint64_t info_pa, struct memmap *map, struct bootinfo *out
     __builtin_memcpy(out->boot_method, "pvh", sizeof("pvh"));
     /* The ABI names no display; a PC that starts like this has text mode if it has one at all. */
     out->fb.vga_text = 1;
-    out->rsdp = info.rsdp;
-    if (info.rsdp) {
-        const void *rsdp = early_map(info.rsdp, BOOTINFO_RSDP);
-        if (rsdp)
-            parse_rsdp(out, rsdp, BOOTINFO_RSDP);
-    }
+    parse_rsdp_at(out, info.rsdp);
     const char *error = info.cmdline ? parse_text(info.cmdline, out) : NULL;
     if (!error)
         error = parse_module(&info, out);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* boot/entry.S comes here: finds the parser for the boot protocol, and enters the kernel. */
 #include <stddef.h>
-#include "boot/efi_tables.h"
 #include "boot/parse.h"
 #include "boot/layout.h"
 
@@ -32,8 +31,6 @@ _Noreturn void boot_main(uint32_t kind, uint64_t info_pa, uint64_t kernel_pa, ui
     const char *error = parse(kind, info_pa);
     if (error)
         boot_fatal(error);
-    if (!info.rsdp)
-        info.rsdp = efi_find_rsdp(info.efi_system_table);
     memmap_add(&map, info.kernel_base, info.kernel_size, BOOTINFO_MEM_KERNEL);
     memmap_add(&map, info.package_base, info.package_size, BOOTINFO_MEM_PACKAGE);
     /* The first page keeps the BIOS data area, and no valid pointer to memory is 0. */

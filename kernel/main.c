@@ -119,8 +119,7 @@ void kernel_main(const struct bootinfo *info)
     uint64_t size;
     hpa_t persistent = kpaging_persistent(&size);
     klog_init_persistent(persistent, size);
-    acpi_use_rsdp_copy(info->rsdp_copy, info->rsdp_copied);
-    acpi_init(info->rsdp ? info->rsdp : acpi_rsdp_from_efi(info->efi_system_table));
+    acpi_init(info->rsdp_copy, info->rsdp_copied);
     apic_init();
     ioapic_init();
     tsc_calibrate();

@@ -93,7 +93,6 @@ static bool cpu_entry(const struct acpi_table *t, const struct entry *e, struct 
     uint32_t flags = (uint32_t)field(t, e, wide ? 8 : 4, 4);
 
     cpu->apic_id = (uint32_t)field(t, e, wide ? 4 : 3, wide ? 4 : 1);
-    cpu->uid = (uint32_t)field(t, e, wide ? 12 : 2, wide ? 4 : 1);
     cpu->domain = 0;
     cpu->enabled = (flags & MADT_ENABLED) != 0;
     return cpu->apic_id != (wide ? X2APIC_NONE : XAPIC_NONE);
@@ -138,9 +137,7 @@ static void madt_add(const struct acpi_table *t, const struct entry *e)
         break;
     case MADT_IOAPIC:
         acpi.ioapic[acpi.ioapic_count++] =
-            (struct acpi_ioapic){.address = field(t, e, 4, 4),
-                                 .gsi_base = (uint32_t)field(t, e, 8, 4),
-                                 .id = (uint32_t)field(t, e, 2, 1)};
+            (struct acpi_ioapic){field(t, e, 4, 4), (uint32_t)field(t, e, 8, 4)};
         break;
     case MADT_OVERRIDE:
         add_override(t, e);

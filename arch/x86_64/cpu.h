@@ -38,7 +38,6 @@ struct cpu {
     uint64_t scratch;         /* (o) RSP of ring 3 during syscall entry */
     uint32_t id;              /* (c) 0..cpu_count-1 */
     uint32_t apic_id;         /* (c) */
-    uint32_t acpi_uid;        /* (c) */
     uint32_t node;            /* (c) SRAT proximity domain, dense */
     struct thread *current;   /* (o) thread whose registers are loaded; NULL: idle */
     struct space *active;     /* (o, read by shoot-down initiators) address space in CR3 */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "arch/x86_64/panic.h"
 
-#include "arch/x86_64/acpi.h"
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/klog.h"
@@ -178,6 +177,6 @@ void panic_regs(const struct regs *regs, const char *format, ...)
     kprintf("%s\n", reboot ? "resetting" : "halted; a warm reset shows this in the log");
     klog_keep(start);
     if (reboot)
-        acpi_reset();
+        machine_reset();
     halt();
 }

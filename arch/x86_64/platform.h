@@ -36,6 +36,8 @@ struct cpu *cpu_create(uint32_t id, uint32_t apic_id);
 /* Loads GDT, TSS, IDT, syscall MSRs on the CPU itself. */
 void cpu_load_tables(struct cpu *cpu);
 
+_Noreturn void machine_reset(void);
+
 /* Speculation: what this CPU needs, decided once, listed in the log. */
 void mitigations_init(void);
 struct mitigations {

@@ -163,7 +163,6 @@ static uint32_t dense_node(uint32_t index)
 
 static void describe(struct cpu *cpu, uint32_t index)
 {
-    cpu->acpi_uid = acpi.cpu[index].uid;
     cpu->node = dense_node(index);
     cpu->info.node = cpu->node;
 }
