@@ -47,6 +47,7 @@ struct bootinfo_framebuffer {
 };
 
 struct bootinfo {
+    const char *error;     /* not NULL: why Mullion cannot start; then only fb and cmdline count */
     uint64_t boot_tsc;     /* TSC when the kernel got control */
     uint64_t kernel_base;  /* host-physical address of __kernel_start, 2 MiB aligned, below 4 GiB */
     uint64_t kernel_size;  /* bytes, page-rounded */
@@ -69,9 +70,5 @@ _Noreturn void kernel_main(const struct bootinfo *info);
  * identity map; above, 2 MiB pages of a window of 1 GiB that is never given back. NULL: the window
  * is full, or the range wraps. */
 void *early_map(uint64_t pa, uint64_t size);
-
-/* Prints "Mullion cannot start: " and the text on COM1 and VGA text, and halts this CPU for good.
- * For what goes wrong before the kernel has a console. */
-_Noreturn void boot_fatal(const char *text);
 
 #endif

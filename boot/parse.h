@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One parser for each boot protocol. Each reads the loader's structure at a host-physical address
- * through early_map(), believes nothing in it, and returns NULL or a sentence for boot_fatal(). */
+ * through early_map(), believes nothing in it, and returns NULL or a sentence for bootinfo.error.
+ */
 #ifndef BOOT_PARSE_H
 #define BOOT_PARSE_H
 

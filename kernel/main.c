@@ -113,6 +113,10 @@ void kernel_main(const struct bootinfo *info)
     klog_init_serial();
     copy_text(cmdline, info->cmdline, BOOTINFO_CMDLINE);
     kprintf("Mullion %s, booted by %s\n", MULLION_VERSION, info->boot_method);
+    if (info->error) {
+        klog_init_screen(info);
+        panic("Mullion cannot start: %s", info->error);
+    }
     features_init();
     kpaging_init(info, cmdline_number("kmem", POOL_BASE + ram_size() / 2048));
     klog_init_screen(info);

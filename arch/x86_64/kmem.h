@@ -30,7 +30,8 @@ bool kmem_add(hpa_t base, uint64_t size);
 uint64_t kmem_total(void);
 uint64_t kmem_available(void);
 
-/* Maps device registers for the kernel's own use, uncached, for good. NULL: no memory. */
+/* Maps device registers for the kernel's own use, uncached, for good; before kpaging_init, until
+ * then. NULL: no memory. */
 volatile void *kmap_mmio(hpa_t pa, uint64_t size);
 /* Maps one page of memory that the kernel does not own (a page handed over by a guest) at its place
  * in the window; false if out of memory. */

@@ -197,6 +197,8 @@ bool kmem_add(hpa_t base, uint64_t size)
 
 volatile void *kmap_mmio(hpa_t pa, uint64_t size)
 {
+    if (!kernel_ptab.root)
+        return early_map(pa.v, size);
     uint64_t first = align_down(pa.v, PAGE_SIZE);
     uint64_t bytes = align_up(pa.v + size, PAGE_SIZE) - first;
     spin_lock(&kernel_ptab_lock);
