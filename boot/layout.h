@@ -14,5 +14,8 @@
 #define BOOT_KIND_MULTIBOOT2 1
 #define BOOT_KIND_PVH        2
 #define BOOT_KIND_UEFI       3
+#define BOOT_KIND_CPU        4 /* a further CPU, from arch/x86_64/trampoline.S */
+
+#define BOOT_SEL_CODE32 0x18 /* in boot_gdt */
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* boot/entry.S comes here: finds the parser for the boot protocol, and enters the kernel. */
 #include <stddef.h>
+#include "arch/x86_64/smp.h"
 #include "boot/parse.h"
 #include "boot/layout.h"
 
@@ -25,6 +26,8 @@ static const char *parse(uint32_t kind, uint64_t info_pa)
 
 _Noreturn void boot_main(uint32_t kind, uint64_t info_pa, uint64_t kernel_pa, uint64_t tsc)
 {
+    if (kind == BOOT_KIND_CPU)
+        smp_cpu_entry();
     info.boot_tsc = tsc;
     info.kernel_base = kernel_pa;
     info.kernel_size = (uint64_t)(__kernel_end - __kernel_start);

@@ -71,7 +71,6 @@ static void fill_kinfo(void)
 
 static void cpu_up(void)
 {
-    wrmsr(MSR_PAT, KERNEL_PAT);
     struct cpu *cpu = cpu_self();
     if (!runq_init(cpu) || !timerq_init(cpu))
         panic("CPU %u: no memory for its queues", cpu->id);

@@ -70,12 +70,7 @@ static uint64_t field(const struct acpi_table *t, const struct entry *e, uint32_
 
 static void *array(uint64_t count, size_t size)
 {
-    uint32_t order = 0;
-    if (!count)
-        return NULL;
-    while ((PAGE_SIZE << order) < count * size)
-        order++;
-    return kmem_pages(order);
+    return count ? kmem_pages(kmem_order(count * size)) : NULL;
 }
 
 static bool madt_next(const struct acpi_table *t, struct entry *e)

@@ -198,11 +198,6 @@ bool apic_is_x2apic(void)
     return x2apic;
 }
 
-bool apic_is_deadline(void)
-{
-    return deadline;
-}
-
 void apic_eoi(void)
 {
     apic_write(APIC_EOI, 0);

@@ -80,7 +80,6 @@ static inline struct cpu *cpu_self(void)
 #define VEC_TIMER        0xe0u
 #define VEC_RESCHED      0xe1u /* wake-up from another CPU; also kicks a vCPU out of its guest */
 #define VEC_SHOOTDOWN    0xe2u
-#define VEC_STOP         0xe3u /* panic on another CPU: stop here */
 #define VEC_SPURIOUS     0xefu
 
 #endif

@@ -64,7 +64,6 @@ static void read_basic(uint32_t max_basic)
     struct cpuid_regs r = cpuid(1, 0);
     features.monitor = bit(r.ecx, 3);
     features.vmx = bit(r.ecx, 5);
-    features.pcid = bit(r.ecx, 17);
     features.x2apic = bit(r.ecx, 21);
     features.tsc_deadline = bit(r.ecx, 24);
     features.xsave = bit(r.ecx, 26);

@@ -60,14 +60,6 @@ static void pic_off(void)
     outb(PIC_SLAVE + 1, 0xff);
 }
 
-static uint32_t order_of(uint64_t bytes)
-{
-    uint32_t order = 0;
-    while ((PAGE_SIZE << order) < bytes)
-        order++;
-    return order;
-}
-
 static void init_one(struct ioapic *io, const struct acpi_ioapic *from)
 {
     io->gsi_base = from->gsi_base;
@@ -93,7 +85,7 @@ void ioapic_init(void)
     pic_off();
     if (!acpi.ioapic_count)
         return;
-    ioapics = kmem_pages(order_of(acpi.ioapic_count * sizeof(struct ioapic)));
+    ioapics = kmem_pages(kmem_order(acpi.ioapic_count * sizeof(struct ioapic)));
     if (!ioapics)
         panic("no memory for %u I/O APICs", acpi.ioapic_count);
     ioapic_count = acpi.ioapic_count;

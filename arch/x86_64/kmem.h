@@ -7,9 +7,9 @@
 
 #include "lib/types.h"
 
-#define PHYS_WINDOW 0xffff800000000000ull /* kernel-owned page at PHYS_WINDOW + physical address \
-                                           */
-#define KERNEL_BASE 0xffffffff80000000ull /* the image */
+#define PHYS_WINDOW                                                              \
+    0xffff800000000000ull /* kernel-owned page at PHYS_WINDOW + physical address \
+                           */
 #define MMIO_WINDOW \
     0xffffc00000000000ull /* devices the kernel itself drives, and stacks with guards */
 
@@ -20,6 +20,11 @@ static inline void *hpa_to_kva(hpa_t pa)
 static inline hpa_t kva_to_hpa(const void *kva)
 {
     return hpa((uint64_t)kva - PHYS_WINDOW);
+}
+
+static inline uint32_t kmem_order(uint64_t bytes)
+{
+    return bytes <= PAGE_SIZE ? 0 : 64u - (uint32_t)__builtin_clzll(bytes - 1) - PAGE_SHIFT;
 }
 
 /* 2^order zeroed, naturally aligned pages; NULL when there are none. order <= 9. */

@@ -68,24 +68,25 @@ static struct ptab kernel_ptab = {.format = &kernel_pt_format};
 static spinlock_t kernel_ptab_lock;
 static uint64_t mmio_next = MMIO_WINDOW, boot_next = BOOT_WINDOW;
 static hpa_t persistent;
+static uint64_t image_base;
 
 /* For the one chunk that must be reachable before there is an allocator. */
 static uint64_t first_pdpt[512] __attribute__((aligned(4096)));
 static uint64_t first_pd[512] __attribute__((aligned(4096)));
 
-static uint64_t image_pa(const struct bootinfo *info, const void *va)
+uint64_t kpaging_image_pa(const void *va)
 {
-    return (uint64_t)va - (uint64_t)__kernel_start + info->kernel_base;
+    return (uint64_t)va - (uint64_t)__kernel_start + image_base;
 }
 
 /* The boot tables still run: hang the first chunk into their window slot. */
-static void map_first_chunk(const struct bootinfo *info, uint64_t base)
+static void map_first_chunk(uint64_t base)
 {
     uint64_t *pml4 = (uint64_t *)(read_cr3() & PTE_ADDR); /* identity-mapped */
     uint64_t va = PHYS_WINDOW + base;
     first_pd[(va >> 21) & 511] = base | PTE_P | PTE_W | PTE_PS;
-    first_pdpt[(va >> 30) & 511] = image_pa(info, first_pd) | PTE_P | PTE_W;
-    pml4[(va >> 39) & 511] = image_pa(info, first_pdpt) | PTE_P | PTE_W;
+    first_pdpt[(va >> 30) & 511] = kpaging_image_pa(first_pd) | PTE_P | PTE_W;
+    pml4[(va >> 39) & 511] = kpaging_image_pa(first_pdpt) | PTE_P | PTE_W;
     kmem_add_mapped((void *)va);
 }
 
@@ -116,11 +117,11 @@ static void must(int64_t status, const char *what)
         panic("not enough memory for the kernel's tables: %s", what);
 }
 
-static void map_image(const struct bootinfo *info, const char *start, const char *end,
-                      uint32_t flags)
+static void map_image(const char *start, const char *end, uint32_t flags)
 {
     uint64_t size = align_up((uint64_t)(end - start), PAGE_SIZE);
-    must(ptab_map(&kernel_ptab, (uint64_t)start, hpa(image_pa(info, start)), size, flags), "image");
+    must(ptab_map(&kernel_ptab, (uint64_t)start, hpa(kpaging_image_pa(start)), size, flags),
+         "image");
 }
 
 /* Every PML4 slot of the upper half that will ever be used exists from the start: address spaces
@@ -152,15 +153,16 @@ void kpaging_init(const struct bootinfo *info, uint64_t pool)
     if (!base)
         panic("no %llu MiB of contiguous RAM between 16 MiB and 4 GiB for the kernel",
               (pool + CHUNK) / MIB);
-    map_first_chunk(info, base + CHUNK);
+    image_base = info->kernel_base;
+    map_first_chunk(base + CHUNK);
     kernel_ptab.root = kmem_pages(0);
     make_slots(PHYS_WINDOW, MAX(ram_end(info), 4 * GIB));
     make_slots(MMIO_WINDOW, PML4_SIZE);
     make_slots(BOOT_WINDOW, PML4_SIZE);
-    map_image(info, __text_start, __text_end, MAP_READ | MAP_EXEC);
-    map_image(info, __rodata_start, __rodata_end, MAP_READ);
-    map_image(info, __data_start, __bss_end, MAP_READ | MAP_WRITE);
-    map_image(info, __symbols_start, __symbols_end, MAP_READ);
+    map_image(__text_start, __text_end, MAP_READ | MAP_EXEC);
+    map_image(__rodata_start, __rodata_end, MAP_READ);
+    map_image(__data_start, __bss_end, MAP_READ | MAP_WRITE);
+    map_image(__symbols_start, __symbols_end, MAP_READ);
     must(ptab_map(&kernel_ptab, PHYS_WINDOW + base + CHUNK, hpa(base + CHUNK), CHUNK,
                   MAP_READ | MAP_WRITE),
          "first chunk");
@@ -299,12 +301,7 @@ uint64_t *kpaging_new_root(void)
     return root;
 }
 
-uint64_t kpaging_kernel_cr3(void)
-{
-    return kva_to_hpa(kernel_ptab.root).v;
-}
-
 void kpaging_load_kernel(void)
 {
-    write_cr3(kpaging_kernel_cr3());
+    write_cr3(kva_to_hpa(kernel_ptab.root).v);
 }

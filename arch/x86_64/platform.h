@@ -11,7 +11,7 @@ struct cpu_features {
     enum cpu_vendor vendor;
     uint32_t family, model, stepping;
     uint32_t phys_bits, linear_bits;
-    bool x2apic, tsc_deadline, invariant_tsc, nx, page1gb, smep, smap, umip, pcid, fsgsbase, xsave,
+    bool x2apic, tsc_deadline, invariant_tsc, nx, page1gb, smep, smap, umip, fsgsbase, xsave,
         xsaveopt, xsaves, avx, svm, vmx, rdtscp, monitor, ibrs, stibp, ibpb, ssbd, hypervisor;
     uint64_t xcr0;       /* state components the host enables */
     uint32_t xsave_size; /* bytes of the area for xcr0; 512 without XSAVE */
@@ -21,7 +21,7 @@ extern struct cpu_features features;
 extern uint64_t tsc_khz;
 
 void features_init(void); /* boot CPU */
-void tsc_calibrate(void); /* CPUID 0x15/0x16, hypervisor leaf, HPET, PM timer, PIT, in this order */
+void tsc_calibrate(void); /* what CPUID states if HPET or PM timer agree, else they */
 uint64_t tsc_from_us(uint64_t us);
 uint64_t tsc_to_us(uint64_t tsc);
 /* CR0, CR4, EFER, PAT, SMEP/SMAP/UMIP/NX/FSGSBASE as found; FPU; speculation MSRs; each CPU. */

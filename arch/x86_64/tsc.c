@@ -10,7 +10,6 @@
 #include "lib/string.h"
 
 #define PM_TIMER_HZ 3579545u
-#define PIT_HZ      1193182u
 
 #define SPAN_MIN_HZ 500u /* measure at least 1/500 s ... */
 #define SPAN_MAX_HZ 10u  /* ... and at most 1/10 s */
@@ -23,10 +22,6 @@
 #define HPET_ENABLE       1u
 #define FEMTOSECONDS      1000000000000000ull
 #define HPET_PERIOD_MAX   100000000u /* by the HPET specification */
-
-#define PIT_CHANNEL2 0x42u
-#define PIT_COMMAND  0x43u
-#define PIT_GATE     0x61u
 
 uint64_t tsc_khz;
 
@@ -50,15 +45,7 @@ static uint64_t hpet_read(void)
 
 static uint64_t pm_timer_read(void)
 {
-    return inl((uint16_t)acpi.pm_timer_port);
-}
-
-/* Channel 2 counts down from 65536 again and again; nothing else uses it. */
-static uint64_t pit_read(void)
-{
-    outb(PIT_COMMAND, 0x80); /* latch channel 2 */
-    uint32_t low = inb(PIT_CHANNEL2);
-    return 0u - (low | (uint32_t)inb(PIT_CHANNEL2) << 8);
+    return inl(acpi.pm_timer_port);
 }
 
 static bool hpet_start(struct reference *ref)
@@ -84,16 +71,6 @@ static bool pm_timer_start(struct reference *ref)
     return true;
 }
 
-static bool pit_start(struct reference *ref)
-{
-    outb(PIT_GATE, (uint8_t)((inb(PIT_GATE) & ~2u) | 1)); /* gate open, speaker off */
-    outb(PIT_COMMAND, 0xb4);                              /* channel 2, both bytes, mode 2 */
-    outb(PIT_CHANNEL2, 0);
-    outb(PIT_CHANNEL2, 0);
-    *ref = (struct reference){"PIT", pit_read, PIT_HZ, 0xffff};
-    return true;
-}
-
 /* The reading with the least time between the two TSC reads around it: a host that preempts an
  * emulator, or an SMI, spoils a single one. */
 static struct sample take_sample(const struct reference *ref)
@@ -115,8 +92,7 @@ static uint64_t measure(const struct reference *ref)
 {
     struct sample start = take_sample(ref);
     uint64_t least = ref->hz / SPAN_MIN_HZ;
-    /* A narrow counter must not come round. */
-    uint64_t most = MIN(ref->hz / SPAN_MAX_HZ, ref->mask / 4 * 3);
+    uint64_t most = ref->hz / SPAN_MAX_HZ;
     uint64_t stuck_after = rdtsc() + 4000000000ull; /* a second or so on any CPU */
 
     for (;;) {
@@ -134,7 +110,7 @@ static uint64_t measure(const struct reference *ref)
 
 static uint64_t measured(const char **name)
 {
-    static bool (*const start[])(struct reference *) = {hpet_start, pm_timer_start, pit_start};
+    static bool (*const start[])(struct reference *) = {hpet_start, pm_timer_start};
     for (uint32_t i = 0; i < ARRAY_LEN(start); i++) {
         struct reference ref;
         if (!start[i](&ref))
@@ -193,7 +169,7 @@ void tsc_calibrate(void)
         kprintf("tsc: %s states %lu kHz, which is not what %s shows\n", stater, stated, source);
     }
     if (!real)
-        panic("no clock (HPET, PM timer, PIT) to measure the TSC with");
+        panic("no clock (HPET, PM timer) to measure the TSC with");
     tsc_khz = real;
     kprintf("tsc: %lu.%03lu MHz by %s%s\n", real / 1000, real % 1000, source,
             features.invariant_tsc ? ", invariant" : "");
