@@ -121,11 +121,6 @@ entry64:
     movl %eax, %fs
     movl %eax, %gs
     movq $boot_stack_top, %rsp
-    pushq $boot_gdt
-    subq $8, %rsp
-    movw $(boot_gdt_end - boot_gdt - 1), 6(%rsp)
-    lgdt 6(%rsp)
-    movq $boot_stack_top, %rsp
     movl boot_kind, %edi
     movl %ebx, %esi
     leal KERNEL_LINK_PA(%rbp), %edx /* where the image lies */

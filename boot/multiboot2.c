@@ -41,10 +41,6 @@ static const char *parse_mmap(const uint8_t *content, uint32_t size, struct memm
         uint64_t base, length;
         uint32_t type, reserved;
     } entry;
-    /* By the numbers of the specification; all else is reserved. */
-    static const uint32_t types[] = {BOOTINFO_MEM_RESERVED, BOOTINFO_MEM_RAM,
-                                     BOOTINFO_MEM_RESERVED, BOOTINFO_MEM_ACPI_RECLAIM,
-                                     BOOTINFO_MEM_ACPI_NVS, BOOTINFO_MEM_BAD};
 
     if (size < sizeof(head))
         return "multiboot2: the memory map tag is too short";
@@ -53,9 +49,7 @@ static const char *parse_mmap(const uint8_t *content, uint32_t size, struct memm
         return "multiboot2: the memory map has an impossible entry size";
     for (uint64_t at = sizeof(head); at + head.entry_size <= size; at += head.entry_size) {
         __builtin_memcpy(&entry, content + at, sizeof(entry));
-        uint32_t type = entry.type < sizeof(types) / sizeof(types[0]) ? types[entry.type]
-                                                                      : BOOTINFO_MEM_RESERVED;
-        memmap_add(map, entry.base, entry.length, type);
+        memmap_add(map, entry.base, entry.length, memmap_e820_type(entry.type));
     }
     return NULL;
 }

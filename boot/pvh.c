@@ -25,15 +25,6 @@ struct pvh_mmap_entry {
     uint32_t type, reserved;
 };
 
-/* E820 numbers; 7 is persistent memory. */
-static uint32_t e820_type(uint32_t type)
-{
-    static const uint32_t types[] = {
-        BOOTINFO_MEM_RESERVED, BOOTINFO_MEM_RAM, BOOTINFO_MEM_RESERVED, BOOTINFO_MEM_ACPI_RECLAIM,
-        BOOTINFO_MEM_ACPI_NVS, BOOTINFO_MEM_BAD, BOOTINFO_MEM_RESERVED, BOOTINFO_MEM_PERSISTENT};
-    return type < sizeof(types) / sizeof(types[0]) ? types[type] : BOOTINFO_MEM_RESERVED;
-}
-
 static const char *parse_mmap(const struct pvh_start_info *info, struct memmap *map)
 {
     if (info->version == 0 || info->mmap == 0 || info->mmap_entries == 0)
@@ -46,7 +37,7 @@ static const char *parse_mmap(const struct pvh_start_info *info, struct memmap *
     for (uint32_t i = 0; i < info->mmap_entries; i++) {
         struct pvh_mmap_entry entry;
         __builtin_memcpy(&entry, (const char *)raw + i * sizeof(entry), sizeof(entry));
-        memmap_add(map, entry.base, entry.size, e820_type(entry.type));
+        memmap_add(map, entry.base, entry.size, memmap_e820_type(entry.type));
     }
     return NULL;
 }

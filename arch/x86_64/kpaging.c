@@ -257,6 +257,13 @@ uint64_t kstack_create(void *cpu)
     return top - 16;
 }
 
+bool kpaging_mapped(uint64_t va)
+{
+    hpa_t pa;
+    uint64_t leaf, size;
+    return !kernel_ptab.root || ptab_lookup(&kernel_ptab, va, &pa, &leaf, &size);
+}
+
 static void *boot_map_flags(hpa_t pa, uint64_t size, uint32_t flags)
 {
     uint64_t first = align_down(pa.v, PAGE_SIZE);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The kernel's own page tables: the image (W^X), the window of kernel-owned pages, devices and stacks. */
+/* The kernel's own page tables: the image (W^X), the window of kernel-owned pages, devices and
+ * stacks. */
 #ifndef ARCH_KPAGING_H
 #define ARCH_KPAGING_H
 
@@ -21,6 +22,8 @@ void kpaging_init(const struct bootinfo *info, uint64_t pool);
 hpa_t kpaging_persistent(uint64_t *size);
 /* Host-physical address of something in the image. */
 uint64_t kpaging_image_pa(const void *va);
+/* Whether ring 0 can read at va; true while the boot tables are in use. */
+bool kpaging_mapped(uint64_t va);
 /* What boot_map() mapped is gone. */
 void kpaging_end_boot(void);
 /* Root for a new address space: the upper half is shared. NULL: out of memory. */

@@ -7,7 +7,6 @@
 #include "arch/x86_64/cpublock.h"
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/klog.h"
-#include "arch/x86_64/klog_panic.h"
 #include "arch/x86_64/kpaging.h"
 #include "arch/x86_64/platform.h"
 #include "arch/x86_64/smp.h"
@@ -152,7 +151,6 @@ static bool grow_cpus(void)
 void smp_start(uint32_t limit, void (*entry)(void))
 {
     cpu_entry = entry;
-    trace_start();
     if (!grow_cpus())
         return;
     for (uint32_t i = 0; i < acpi.cpu_count; i++)
