@@ -38,7 +38,7 @@ struct cpu {
     uint64_t scratch;         /* (o) RSP of ring 3 during syscall entry */
     uint32_t id;              /* (c) 0..cpu_count-1 */
     uint32_t apic_id;         /* (c) */
-    uint32_t node;            /* (c) SRAT proximity domain, dense */
+    uint32_t node;            /* (c) SRAT proximity domain */
     struct thread *current;   /* (o) thread whose registers are loaded; NULL: idle */
     struct space *active;     /* (o, read by shoot-down initiators) address space in CR3 */
     _Atomic uint32_t resched; /* (a) 1: reschedule before leaving the kernel */

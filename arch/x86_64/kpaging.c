@@ -28,34 +28,18 @@
 #define PERSISTENT_SIZE 0x10000ull
 #define KSTACK_PAGES    2u /* of the four that the alignment reserves; the others are guards */
 
-static const struct pt_format kernel_pt_format = {
-    .table = PTE_P | PTE_W,
-    .leaf = PTE_P | PTE_A | PTE_D | PTE_G,
-    .large = PTE_PS,
-    .present = PTE_P,
-    .write = PTE_W,
-    .noexec = PTE_NX,
-    .uncached = PTE_PCD | PTE_PWT,
-    .wc = PTE_PWT,
-    .wc_large = PTE_PWT,
-    .max_level = 2,
-};
+/* Supervisor or user tables: `bits` in every entry, `leaf_bits` in leaves too. */
+#define HOST_PT_FORMAT(bits, leaf_bits)                                                        \
+    {                                                                                          \
+        .table = PTE_P | PTE_W | (bits), .leaf = PTE_P | PTE_A | PTE_D | (bits) | (leaf_bits), \
+        .large = PTE_PS, .present = PTE_P, .write = PTE_W, .noexec = PTE_NX,                   \
+        .uncached = PTE_PCD | PTE_PWT, .wc = PTE_PWT, .wc_large = PTE_PWT, .max_level = 2,     \
+    }
 
+static const struct pt_format kernel_pt_format = HOST_PT_FORMAT(0, PTE_G);
 /* Boot mappings go away again, so they must not be global. */
-static struct pt_format boot_pt_format;
-
-struct pt_format const user_pt_format = {
-    .table = PTE_P | PTE_W | PTE_U,
-    .leaf = PTE_P | PTE_U | PTE_A | PTE_D,
-    .large = PTE_PS,
-    .present = PTE_P,
-    .write = PTE_W,
-    .noexec = PTE_NX,
-    .uncached = PTE_PCD | PTE_PWT,
-    .wc = PTE_PWT,
-    .wc_large = PTE_PWT,
-    .max_level = 2,
-};
+static const struct pt_format boot_pt_format = HOST_PT_FORMAT(0, 0);
+const struct pt_format user_pt_format = HOST_PT_FORMAT(PTE_U, 0);
 
 struct kmem_range kmem_range[KMEM_RANGES];
 uint32_t kmem_range_count;
@@ -166,8 +150,6 @@ void kpaging_init(const struct bootinfo *info, uint64_t pool)
     must(ptab_map(&kernel_ptab, PHYS_WINDOW + base + CHUNK, hpa(base + CHUNK), CHUNK,
                   MAP_READ | MAP_WRITE),
          "first chunk");
-    boot_pt_format = kernel_pt_format;
-    boot_pt_format.leaf &= ~PTE_G;
     kpaging_load_kernel();
     /* The chunk below the pool: its last 64 KiB are the log's, the rest goes to ring 3 with other
      * RAM. */
@@ -185,12 +167,17 @@ hpa_t kpaging_persistent(uint64_t *size)
     return persistent;
 }
 
-bool kmem_add(hpa_t base, uint64_t size)
+static int64_t map_kernel(uint64_t va, hpa_t pa, uint64_t size, uint32_t flags)
 {
     spin_lock(&kernel_ptab_lock);
-    int64_t status = ptab_map(&kernel_ptab, PHYS_WINDOW + base.v, base, size, MAP_READ | MAP_WRITE);
+    int64_t status = ptab_map(&kernel_ptab, va, pa, size, flags);
     spin_unlock(&kernel_ptab_lock);
-    if (status != OK)
+    return status;
+}
+
+bool kmem_add(hpa_t base, uint64_t size)
+{
+    if (map_kernel(PHYS_WINDOW + base.v, base, size, MAP_READ | MAP_WRITE) != OK)
         return false;
     for (uint64_t done = 0; done < size; done += CHUNK)
         kmem_add_mapped(hpa_to_kva(hpa(base.v + done)));
@@ -203,14 +190,10 @@ volatile void *kmap_mmio(hpa_t pa, uint64_t size)
         return early_map(pa.v, size);
     uint64_t first = align_down(pa.v, PAGE_SIZE);
     uint64_t bytes = align_up(pa.v + size, PAGE_SIZE) - first;
-    spin_lock(&kernel_ptab_lock);
-    uint64_t va = mmio_next;
-    int64_t status =
-        ptab_map(&kernel_ptab, va, hpa(first), bytes, MAP_READ | MAP_WRITE | MAP_UNCACHED);
-    if (status == OK)
-        mmio_next += bytes;
-    spin_unlock(&kernel_ptab_lock);
-    return status == OK ? (volatile void *)(va + (pa.v - first)) : NULL;
+    uint64_t va = __atomic_fetch_add(&mmio_next, bytes, __ATOMIC_RELAXED);
+    if (map_kernel(va, hpa(first), bytes, MAP_READ | MAP_WRITE | MAP_UNCACHED) != OK)
+        return NULL;
+    return (volatile void *)(va + (pa.v - first));
 }
 
 bool kmap_foreign(hpa_t pa)
@@ -238,19 +221,13 @@ void kunmap_foreign(hpa_t pa)
 
 uint64_t kstack_create(void *cpu)
 {
-    spin_lock(&kernel_ptab_lock);
-    uint64_t top = align_up(mmio_next, KSTACK_SIZE) + KSTACK_SIZE;
-    mmio_next = top;
-    spin_unlock(&kernel_ptab_lock);
+    /* Twice the size holds an aligned one. */
+    uint64_t top = __atomic_fetch_add(&mmio_next, 2 * KSTACK_SIZE, __ATOMIC_RELAXED);
+    top = align_up(top, KSTACK_SIZE) + KSTACK_SIZE;
     for (uint32_t i = 1; i <= KSTACK_PAGES; i++) {
         void *page = kmem_pages(0);
-        if (!page)
-            return 0;
-        spin_lock(&kernel_ptab_lock);
-        int64_t status = ptab_map(&kernel_ptab, top - i * PAGE_SIZE, kva_to_hpa(page), PAGE_SIZE,
-                                  MAP_READ | MAP_WRITE);
-        spin_unlock(&kernel_ptab_lock);
-        if (status != OK)
+        if (!page || map_kernel(top - i * PAGE_SIZE, kva_to_hpa(page), PAGE_SIZE,
+                                MAP_READ | MAP_WRITE) != OK)
             return 0;
     }
     *(void **)(top - 8) = cpu;

@@ -22,6 +22,12 @@ extern uint64_t tsc_khz;
 
 void features_init(void); /* boot CPU */
 void tsc_calibrate(void); /* what CPUID states if HPET or PM timer agree, else they */
+/* A counter and the TSC at one instant; window: how long, in TSC ticks, the reading took. The best
+ * of several readings. */
+struct tsc_sample {
+    uint64_t tsc, ticks, window;
+};
+struct tsc_sample tsc_sample(uint64_t (*read)(void));
 uint64_t tsc_from_us(uint64_t us);
 uint64_t tsc_to_us(uint64_t tsc);
 /* CR0, CR4, EFER, PAT, SMEP/SMAP/UMIP/NX/FSGSBASE as found; FPU; speculation MSRs; each CPU. */

@@ -92,27 +92,6 @@ static bool start_cpu(uint32_t apic_id)
     return false;
 }
 
-/* Nodes are numbered in the order in which their domains appear in the SRAT's CPUs. */
-static uint32_t dense_node(uint32_t index)
-{
-    uint32_t node = 0;
-    for (uint32_t i = 0; i < index; i++) {
-        if (acpi.cpu[i].domain == acpi.cpu[index].domain)
-            return dense_node(i);
-        bool seen = false;
-        for (uint32_t j = 0; j < i; j++)
-            seen |= acpi.cpu[j].domain == acpi.cpu[i].domain;
-        node += !seen;
-    }
-    return node;
-}
-
-static void describe(struct cpu *cpu, uint32_t index)
-{
-    cpu->node = dense_node(index);
-    cpu->info.node = cpu->node;
-}
-
 static void start_one(uint32_t index)
 {
     uint32_t apic_id = acpi.cpu[index].apic_id;
@@ -125,7 +104,7 @@ static void start_one(uint32_t index)
         kprintf("smp: no memory for CPU with APIC id %u, left out\n", apic_id);
         return;
     }
-    describe(cpu, index);
+    cpu->node = acpi.cpu[index].domain;
     start_stack = cpu->kernel_stack;
     cpus[cpu_count] = cpu;
     if (start_cpu(apic_id)) {
@@ -155,7 +134,7 @@ void smp_start(uint32_t limit, void (*entry)(void))
         return;
     for (uint32_t i = 0; i < acpi.cpu_count; i++)
         if (acpi.cpu[i].apic_id == cpus[0]->apic_id)
-            describe(cpus[0], i);
+            cpus[0]->node = acpi.cpu[i].domain;
     if (acpi.cpu_count < 2 || limit < 2)
         return;
     if (!trampoline_pa || trampoline_pa >= MIB || !kmap_foreign(hpa(trampoline_pa))) {

@@ -32,10 +32,6 @@ struct reference {
     uint64_t hz, mask;
 };
 
-struct sample {
-    uint64_t tsc, ticks, window;
-};
-
 static volatile uint8_t *hpet;
 
 static uint64_t hpet_read(void)
@@ -71,17 +67,16 @@ static bool pm_timer_start(struct reference *ref)
     return true;
 }
 
-/* The reading with the least time between the two TSC reads around it: a host that preempts an
- * emulator, or an SMI, spoils a single one. */
-static struct sample take_sample(const struct reference *ref)
+/* A host that preempts an emulator, or an SMI, spoils a single reading. */
+struct tsc_sample tsc_sample(uint64_t (*read)(void))
 {
-    struct sample best = {0, 0, UINT64_MAX};
+    struct tsc_sample best = {0, 0, UINT64_MAX};
     for (uint32_t i = 0; i < SAMPLES; i++) {
         uint64_t before = rdtsc();
-        uint64_t ticks = ref->read();
+        uint64_t ticks = read();
         uint64_t window = rdtsc() - before;
         if (window < best.window)
-            best = (struct sample){before + window / 2, ticks, window};
+            best = (struct tsc_sample){before + window / 2, ticks, window};
     }
     return best;
 }
@@ -90,13 +85,13 @@ static struct sample take_sample(const struct reference *ref)
  * or something took its time away. */
 static uint64_t measure(const struct reference *ref)
 {
-    struct sample start = take_sample(ref);
+    struct tsc_sample start = tsc_sample(ref->read);
     uint64_t least = ref->hz / SPAN_MIN_HZ;
     uint64_t most = ref->hz / SPAN_MAX_HZ;
     uint64_t stuck_after = rdtsc() + 4000000000ull; /* a second or so on any CPU */
 
     for (;;) {
-        struct sample end = take_sample(ref);
+        struct tsc_sample end = tsc_sample(ref->read);
         uint64_t ticks = (end.ticks - start.ticks) & ref->mask;
         uint64_t tsc = end.tsc - start.tsc;
         bool precise =
