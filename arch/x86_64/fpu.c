@@ -82,8 +82,7 @@ static void clear_error_pointers(void)
     static bool decided, needed;
 
     if (!decided) {
-        needed = features.vendor == VENDOR_AMD && cpuid(0x80000000, 0).eax >= 0x80000008 &&
-                 !(cpuid(0x80000008, 0).ebx & ERROR_POINTERS);
+        needed = features.vendor == VENDOR_AMD && !(cpuid_leaf(0x80000008, 0).ebx & ERROR_POINTERS);
         decided = true;
     }
     if (needed)

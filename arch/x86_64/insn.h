@@ -33,6 +33,13 @@ static inline struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
                      : "a"(leaf), "c"(subleaf));
     return r;
 }
+/* All zero if the CPU has no such leaf: the last one's content would be read otherwise. */
+static inline struct cpuid_regs cpuid_leaf(uint32_t leaf, uint32_t subleaf)
+{
+    uint32_t first = leaf & 0xc0000000, last = cpuid(first, 0).eax;
+    return last >= leaf && last - first < 0x10000 ? cpuid(leaf, subleaf) : (struct cpuid_regs){0};
+}
+
 #define PORT_ACCESSORS(suffix, type)                                                \
     static inline type in##suffix(uint16_t port)                                    \
     {                                                                               \

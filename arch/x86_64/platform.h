@@ -21,6 +21,8 @@ extern struct cpu_features features;
 extern uint64_t tsc_khz;
 
 void features_init(void); /* boot CPU */
+/* Whether this runs on the hypervisor with this signature of twelve bytes. */
+bool hypervisor_is(const char *name);
 void tsc_calibrate(void); /* what CPUID states if HPET or PM timer agree, else they */
 /* A counter and the TSC at one instant; window: how long, in TSC ticks, the reading took. The best
  * of several readings. */

@@ -122,28 +122,21 @@ static uint64_t measured(const char **name)
 /* CPUID leaves 15h and 16h. */
 static uint64_t stated_by_cpu(void)
 {
-    uint32_t max = cpuid(0, 0).eax;
-    if (features.vendor != VENDOR_INTEL || max < 0x15)
+    struct cpuid_regs r = cpuid_leaf(0x15, 0);
+    if (features.vendor != VENDOR_INTEL || !r.eax || !r.ebx)
         return 0;
-    struct cpuid_regs r = cpuid(0x15, 0);
-    if (r.eax && r.ebx && r.ecx)
+    if (r.ecx)
         return scale(r.ecx, r.ebx, r.eax) / 1000;
     /* The ratio without the crystal's frequency: the base frequency is the TSC's then. */
-    if (r.eax && r.ebx && max >= 0x16)
-        return (uint64_t)(cpuid(0x16, 0).eax & 0xffff) * 1000;
-    return 0;
+    return (uint64_t)(cpuid_leaf(0x16, 0).eax & 0xffff) * 1000;
 }
 
 /* The leaf that VMware defined and KVM and others took over. */
 static uint64_t stated_by_hypervisor(void)
 {
-    if (!features.hypervisor)
-        return 0;
-    struct cpuid_regs r = cpuid(0x40000000, 0);
-    uint32_t name[3] = {r.ebx, r.ecx, r.edx};
-    bool known = !memcmp(name, "KVMKVMKVM\0\0\0", 12) || !memcmp(name, "VMwareVMware", 12) ||
-                 !memcmp(name, "TCGTCGTCGTCG", 12);
-    return known && r.eax >= 0x40000010 ? cpuid(0x40000010, 0).eax : 0;
+    bool known = hypervisor_is("KVMKVMKVM\0\0\0") || hypervisor_is("VMwareVMware") ||
+                 hypervisor_is("TCGTCGTCGTCG");
+    return known ? cpuid_leaf(0x40000010, 0).eax : 0;
 }
 
 void tsc_calibrate(void)
