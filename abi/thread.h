@@ -61,11 +61,9 @@ struct cpu_info {
 
 /* machine_control() operations. */
 enum machine_op {
-    MACHINE_POWEROFF, /* ACPI S5; arg unused */
-    MACHINE_RESET,    /* ACPI reset register, then keyboard controller, then triple fault */
-    MACHINE_CONSOLE,  /* arg 1: ring 3 owns the serial line and screen now, the kernel only logs; 0:
-                         back */
-    MACHINE_PANIC     /* crash on purpose (tests of the panic record) */
+    MACHINE_RESET = 1, /* chip set's register, keyboard controller, triple fault (user/power.h) */
+    MACHINE_CONSOLE, /* arg 1: ring 3 owns serial line and screen, the kernel only logs; 0: back */
+    MACHINE_PANIC    /* crash on purpose (tests of the panic record) */
 };
 
 #endif

@@ -16,6 +16,7 @@
 #include "manager/vm.h"
 #include "manager/watch.h"
 #include "user/heap.h"
+#include "user/power.h"
 #include "user/program.h"
 #include "user/root.h"
 #include "user/syscall_stubs.h"
@@ -136,6 +137,7 @@ _Noreturn void root_main(const struct root_info *info)
 {
     struct options options;
     host_init(SLOT_MACHINE, false);
+    power_init(info);
     take_memory(info);
     make_heap();
     options_parse(&options, info->cmdline);
