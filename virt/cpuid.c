@@ -247,10 +247,9 @@ static __attribute__((noinline)) void dynamic(struct vcpu *vcpu, uint32_t leaf, 
         r->edx = vcpu->apic_id;
         break;
     case 0xd:
-        if (subleaf == 0)
-            r->ebx = cpuid_xsave_size(vcpu->fpu.xcr0, false);
-        else if (subleaf == 1)
-            r->ebx = cpuid_xsave_size(vcpu->fpu.xcr0, true);
+        /* The guest's XCR0 is in the CPU; where XSETBV does not exit, only there. */
+        if (features.xsave && subleaf < 2)
+            r->ebx = cpuid_xsave_size(xgetbv0(), subleaf == 1);
         break;
     case 0x8000001e:
         r->eax = vcpu->apic_id;

@@ -183,9 +183,12 @@ def component(name):
     return os.path.join(BUILD, "ring3", name)
 
 
-def package(set_folder, out, raw=False):
-    """Boot package with the VM set of a folder. Raw: every file as it is, the XML unread."""
-    parts = [w for name in COMPONENTS for w in ("--component", f"{name}={component(name)}")]
+def package(set_folder, out, raw=False, manager="manager"):
+    """Boot package with the VM set of a folder. Raw: every file as it is, the XML unread. Manager:
+    the program that is the root task."""
+    program = {"manager": manager}
+    parts = [w for name in COMPONENTS
+             for w in ("--component", f"{name}={component(program.get(name, name))}")]
     tool("tools/mkpkg", "--out", out, *parts, "--set", set_folder, *(["--raw"] if raw else []))
     return out
 
