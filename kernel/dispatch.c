@@ -49,7 +49,8 @@ void ports_changed(struct pd *pd)
     for (uint32_t i = 0; i < cpu_count; i++) {
         struct cpu *cpu = cpus[i];
         void *owner = pd;
-        __atomic_compare_exchange_n(&cpu->iopm_owner, &owner, NULL, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+        __atomic_compare_exchange_n(&cpu->iopm_owner, &owner, NULL, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_RELAXED);
         if (cpu == cpu_self() && cpu->current && cpu->current->pd == pd)
             load_ports(cpu, pd);
         else if (cpu != cpu_self() && cpu->active == &pd->space)
@@ -129,11 +130,14 @@ static struct thread *reschedule(struct cpu *cpu)
             if (thread == cpu->current)
                 thread_put(cpu);
         } else {
-            if (thread != cpu->current) {
-                thread_put(cpu);
-                thread_load(cpu, thread);
-            }
-            return thread;
+            if (thread == cpu->current)
+                return thread;
+            thread_put(cpu);
+            thread_load(cpu, thread);
+            /* Partner: thread_kill() stores the state, then looks at on_cpu. */
+            __atomic_thread_fence(__ATOMIC_SEQ_CST);
+            if (__atomic_load_n(&thread->state, __ATOMIC_RELAXED) == THREAD_READY)
+                return thread;
         }
     }
 }

@@ -185,8 +185,9 @@ struct sc *sched_current(void)
     return cpu_self()->runq->current;
 }
 
-/* Puts the context that ran back, unless it went to another CPU: then returns it for the caller to
- * move. */
+/* Puts the context that ran back, unless its thread stopped meanwhile (another CPU's
+ * sched_unready() leaves a current context to this one) or it went to another CPU: then returns it
+ * for the caller to move. */
 static struct sc *put_back(struct runq *rq, uint32_t cpu, bool yield, uint64_t now)
 {
     struct sc *sc = rq->current;

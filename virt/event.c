@@ -78,14 +78,10 @@ static void offer(struct vcpu *vcpu, enum virq_state state, enum virq_source sou
     virt->offer(vcpu);
 }
 
-/* The 8259's INTR output is wired to LINT0; an APIC that is switched off lets it through. */
-static bool extint(struct vcpu *vcpu)
+bool event_extint(const struct vcpu *vcpu)
 {
-    const struct vlapic *lapic = &vcpu->lapic;
-    uint32_t lvt = lapic->lvt[LVT_LINT0];
-    return __atomic_load_n((uint32_t *)&vcpu->extint, __ATOMIC_ACQUIRE) != 0 &&
-           (!(lapic->base & APIC_BASE_ENABLE) ||
-            (lvt & (LVT_MASKED | LVT_MODE)) == (uint32_t)APIC_EXTINT << 8);
+    return unlikely(__atomic_load_n((const uint32_t *)&vcpu->extint, __ATOMIC_ACQUIRE)) &&
+           vlapic_extint(&vcpu->lapic);
 }
 
 void event_update(struct vcpu *vcpu)
@@ -103,7 +99,7 @@ void event_update(struct vcpu *vcpu)
         return;
     }
     /* An ExtINT's vector is known only to the VMM's PIC, so the VMM is asked once it can go in. */
-    if (extint(vcpu)) {
+    if (event_extint(vcpu)) {
         offer(vcpu, IRQ_WINDOW, IRQ_FROM_EVENT, 0, true);
         return;
     }

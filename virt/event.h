@@ -21,6 +21,8 @@ void event_again(struct vcpu *vcpu, const struct vcpu_event *event);
 void event_update(struct vcpu *vcpu);
 /* After an exit: an offered vector was taken. */
 void event_taken(struct vcpu *vcpu);
+/* Does the 8259's line ask this vCPU for an INTA cycle? */
+bool event_extint(const struct vcpu *vcpu);
 /* Would the guest be woken from HLT? */
 bool event_wakes(struct vcpu *vcpu);
 

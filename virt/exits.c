@@ -27,7 +27,7 @@ static enum verdict exit_window(struct vcpu *vcpu)
 {
     vcpu->irq.state = IRQ_IDLE;
     virt->offer(vcpu);
-    if (!__atomic_load_n((uint32_t *)&vcpu->extint, __ATOMIC_ACQUIRE)) {
+    if (!event_extint(vcpu)) {
         vcpu_note(vcpu, REQ_IRQ);
         return RUN;
     }

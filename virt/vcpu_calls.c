@@ -220,7 +220,8 @@ static int64_t lapic_signal(struct vcpu *vcpu, uint32_t op, uint64_t value)
 {
     switch (op) {
     case LAPIC_OP_EXTINT:
-        __atomic_store_n((uint32_t *)&vcpu->extint, value != 0, __ATOMIC_RELEASE);
+        if (!__atomic_exchange_n((uint32_t *)&vcpu->extint, value != 0, __ATOMIC_ACQ_REL) && value)
+            vlapic_lint0_rises(vcpu);
         vcpu_request(vcpu, REQ_IRQ);
         return OK;
     case LAPIC_OP_NMI:

@@ -90,6 +90,13 @@ void vlapic_timer_expired(struct vcpu *vcpu);
 /* The guest's TSC jumped: the deadline keeps its guest time. */
 void vlapic_tsc_changed(struct vcpu *vcpu);
 
+/* The line from the 8259 is at LINT0. Does it ask for an INTA cycle: ExtINT, or an APIC that is off
+ * and lets it through? */
+bool vlapic_extint(const struct vlapic *lapic);
+/* The line goes up: what LINT0's other delivery modes make of it. From any CPU; the caller then
+ * requests REQ_IRQ. */
+void vlapic_lint0_rises(struct vcpu *vcpu);
+
 /* Result of a register access. */
 enum vlapic_result { VLAPIC_OK, VLAPIC_FAULT, VLAPIC_EOI /* *value: vector, for the VMM */ };
 /* By xAPIC offset (0x000..0x3f0) or x2APIC MSR number. */

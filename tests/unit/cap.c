@@ -240,125 +240,140 @@ static uint64_t a_slot_of(const struct thread *t, enum obj_type type)
     return slot;
 }
 
+/* A domain that holds itself, or two that hold each other, stay until someone revokes: not what is
+ * to be found here. */
+static bool is_pd(const struct thread *t, uint64_t slot)
+{
+    const struct cap *cap = cap_lookup(t->pd, slot);
+    return cap && cap->obj->type == OBJ_PD;
+}
+
 static uint64_t a_pd(void)
 {
     return fake_random(3) ? SLOT_SELF_PD : a_slot();
 }
 
-/* What never blocks: the boss does only these. */
-static void random_call(struct thread *t)
+struct random_args {
+    uint64_t x, y, n;           /* any slots, any number */
+    uint64_t thread, notif, sc; /* slots of such objects, mostly */
+};
+
+static void random_object_call(struct thread *t, const struct random_args *a)
 {
-    uint64_t x = a_slot(), y = a_slot(), n = fake_random(1 << 20);
-    uint64_t thread = a_slot_of(t, OBJ_THREAD), notif = a_slot_of(t, OBJ_NOTIF);
-    uint64_t sc = a_slot_of(t, OBJ_SC);
-    struct fake_args a = {{x, y, n & 0xff, n, fake_random(4), 0}};
-    uint64_t number;
-    switch (fake_random(30)) {
+    uint64_t cpu = 1 + a->n % 3, priority = a->n % 40, budget = a->n & 1 ? 200 : 0;
+    switch (fake_random(13)) {
     case 0:
-        number = SYS_PD_CREATE;
-        a = ARGS(x, fake_random(4) * QUOTA / 2);
+        fake_call_raw(t, SYS_THREAD_CREATE,
+                      ARGS(a->x, a_pd(), 0x40000000 + (a->n & 15) * PAGE_SIZE));
         break;
     case 1:
+        fake_call_raw(t, SYS_SC_CREATE, ARGS(a->x, cpu, priority, budget, 1000));
+        break;
     case 2:
+        fake_call_raw(t, SYS_SC_BIND, ARGS(a->sc, a->thread));
+        break;
     case 3:
+        fake_call_raw(t, SYS_THREAD_START, ARGS(a->thread, 0x1000, 0x1000));
+        break;
     case 4:
-        number = SYS_CAP_COPY;
-        a = ARGS(a_pd(), x, fake_random(6) ? y : SLOT_ROOT_MEM, n & RIGHT_ALL, 0);
+        fake_call_raw(t, SYS_THREAD_SUSPEND, ARGS(a->thread));
         break;
     case 5:
+        fake_call_raw(t, SYS_THREAD_RESUME, ARGS(a->thread));
+        break;
     case 6:
+        fake_call_raw(t, SYS_SC_CONFIG, ARGS(a->sc, cpu, priority, budget, 1000));
+        break;
     case 7:
-        number = SYS_CAP_DELETE;
-        a = ARGS(a_pd(), x);
+        fake_call_raw(t, SYS_THREAD_BIND, ARGS(a->thread, a->notif));
         break;
     case 8:
-        number = SYS_CAP_REVOKE;
+        fake_call_raw(t, SYS_THREAD_ON_FAULT, ARGS(a->thread, a->notif, a->n));
         break;
     case 9:
-        number = SYS_NOTIF_CREATE;
+        fake_call_raw(t, SYS_NOTIF_SIGNAL, ARGS(a->notif, a->n));
         break;
     case 10:
-        number = SYS_PORTAL_CREATE;
+        fake_call_raw(t, SYS_NOTIF_TIMER, ARGS(a->notif, fake_tsc + a->n, a->n));
         break;
     case 11:
-        number = SYS_THREAD_CREATE;
-        a = ARGS(x, a_pd(), 0x40000000 + (n & 15) * PAGE_SIZE);
-        break;
-    case 12:
-        number = SYS_SC_CREATE;
-        a = ARGS(x, 1 + n % 3, n % 40, n & 1 ? 200 : 0, 1000);
-        break;
-    case 13:
-        number = SYS_SC_BIND;
-        a = ARGS(sc, thread);
-        break;
-    case 14:
-        number = SYS_THREAD_START;
-        a = ARGS(thread, 0x1000, 0x1000);
-        break;
-    case 15:
-        number = SYS_THREAD_SUSPEND;
-        a = ARGS(thread);
-        break;
-    case 16:
-        number = SYS_THREAD_RESUME;
-        a = ARGS(thread);
-        break;
-    case 17:
-        number = SYS_SC_CONFIG;
-        a = ARGS(sc, 1 + n % 3, n % 40, n & 1 ? 200 : 0, 1000);
-        break;
-    case 18:
-        number = SYS_THREAD_BIND;
-        a = ARGS(thread, notif);
-        break;
-    case 19:
-        number = SYS_THREAD_ON_FAULT;
-        a = ARGS(thread, notif, n);
-        break;
-    case 20:
-    case 21:
-        number = SYS_NOTIF_SIGNAL;
-        a = ARGS(notif, n);
-        break;
-    case 22:
-        number = SYS_NOTIF_TIMER;
-        a = ARGS(notif, fake_tsc + n, n);
-        break;
-    case 23:
-        number = SYS_MEM_DERIVE;
-        a = ARGS(x, y, (n & 7) * PAGE_SIZE, (n >> 4 & 7) * PAGE_SIZE, n);
-        break;
-    case 24:
-    case 25:
-        number = SYS_MEM_MAP;
-        a = ARGS(a_pd(), fake_random(2) ? y : SLOT_ROOT_MEM, 0x50000000 + (n & 63) * 0x80000,
-                 (n & 3) * PAGE_SIZE, (1 + (n >> 6 & 3)) * 0x80000, n >> 12 & 7);
-        break;
-    case 26:
-        number = SYS_MEM_UNMAP;
-        a = ARGS(a_pd(), 0x50000000 + (n & 255) * 0x20000, 0x30000);
-        break;
-    case 27:
-        number = SYS_PD_QUOTA;
-        a = ARGS(x, fake_random(4) * QUOTA / 2);
-        break;
-    case 28:
-        number = SYS_NOTIF_POLL;
-        a = ARGS(notif);
+        fake_call_raw(t, SYS_NOTIF_POLL, ARGS(a->notif));
         break;
     default:
-        number = SYS_THREAD_YIELD;
+        fake_call_raw(t, SYS_THREAD_YIELD, ARGS(0));
     }
-    fake_call_raw(t, number, a);
+}
+
+static void random_cap_call(struct thread *t, const struct random_args *a)
+{
+    uint64_t source = fake_random(6) ? a->y : SLOT_ROOT_MEM;
+    switch (fake_random(15)) {
+    case 0:
+        fake_call_raw(t, SYS_PD_CREATE, ARGS(a->x, fake_random(4) * QUOTA / 2));
+        break;
+    case 1:
+        fake_call_raw(t, SYS_PD_QUOTA, ARGS(a->x, fake_random(4) * QUOTA / 2));
+        break;
+    case 2:
+        fake_call_raw(t, SYS_CAP_REVOKE, ARGS(a->x));
+        break;
+    case 3:
+        fake_call_raw(t, SYS_NOTIF_CREATE, ARGS(a->x));
+        break;
+    case 4:
+        fake_call_raw(t, SYS_PORTAL_CREATE, ARGS(a->x));
+        break;
+    case 5:
+        fake_call_raw(
+            t, SYS_MEM_DERIVE,
+            ARGS(a->x, source, (a->n & 7) * PAGE_SIZE, (a->n >> 4 & 7) * PAGE_SIZE, RIGHT_ALL));
+        break;
+    case 6:
+    case 7:
+        fake_call_raw(t, SYS_MEM_MAP,
+                      ARGS(a_pd(), source, WORLD_MAP + (a->n & 63) * 0x80000,
+                           (a->n & 3) * PAGE_SIZE, (1 + (a->n >> 6 & 3)) * 0x80000,
+                           a->n >> 12 & 7));
+        break;
+    case 8:
+        fake_call_raw(t, SYS_MEM_UNMAP, ARGS(a_pd(), WORLD_MAP + (a->n & 255) * 0x20000, 0x30000));
+        break;
+    case 9:
+    case 10:
+    case 11:
+        fake_call_raw(t, SYS_CAP_DELETE, ARGS(a_pd(), a->x));
+        break;
+    default:
+        fake_call_raw(
+            t, SYS_CAP_COPY,
+            ARGS(is_pd(t, source) ? SLOT_SELF_PD : a_pd(), a->x, source, a->n & RIGHT_ALL, 0));
+    }
+}
+
+/* What never blocks: the boss does only this. */
+static void random_call(struct thread *t)
+{
+    struct random_args a = {a_slot(),
+                            a_slot(),
+                            fake_random(1 << 20),
+                            a_slot_of(t, OBJ_THREAD),
+                            a_slot_of(t, OBJ_NOTIF),
+                            a_slot_of(t, OBJ_SC)};
+    if (fake_random(2))
+        random_object_call(t, &a);
+    else
+        random_cap_call(t, &a);
 }
 
 static void random_wait(struct thread *t)
 {
     uint64_t x = a_slot_of(t, OBJ_PORTAL), caps = fake_random(4) ? 0 : fake_random(3);
     uint64_t notif = a_slot_of(t, OBJ_NOTIF);
-    for (uint32_t i = 0; i < caps; i++)
-        t->utcb->send[i] = (struct utcb_cap){(uint32_t)a_slot(), (uint32_t)fake_random(32)};
+    for (uint32_t i = 0; i < caps; i++) {
+        uint64_t slot = a_slot();
+        t->utcb->send[i] =
+            (struct utcb_cap){is_pd(t, slot) ? 0 : (uint32_t)slot, (uint32_t)fake_random(32)};
+    }
     t->utcb->recv_slot = (uint32_t)a_slot();
     switch (fake_random(5)) {
     case 0:

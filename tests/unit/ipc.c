@@ -445,6 +445,21 @@ TEST(floating_point_state_is_charged_and_returned)
     CHECK(world_end());
 }
 
+/* Nobody has a context: the call is connected, and goes on when there is one again. */
+TEST(a_queued_caller_without_context)
+{
+    start_passive();
+    CALL(client, PORTAL_CALL, PORTAL, 0, 0); /* on the server */
+    CALL(other, PORTAL_CALL, PORTAL, 0, 0);  /* queued */
+    kill_slot(OTHER + 1);
+    CHECK_EQ(CALL(server, PORTAL_REPLY_WAIT, PORTAL, 0, 0), OK);
+    CHECK(server->caller == other && !server->sc);
+    CHECK_EQ(fake_where(client), 1);
+    CHECK_EQ(fake_where(server), FAKE_CPUS);
+    CHECK(!world_check_sched());
+    CHECK(world_end());
+}
+
 TEST(a_nested_call_of_passive_servers_unwinds)
 {
     start_passive();

@@ -151,6 +151,15 @@ TEST(extint)
     c->extint = 1;
     event_update(c);
     CHECK_EQ(c->irq.state, IRQ_WINDOW);
+    c->lapic.lvt[LVT_LINT0] |= 0x10000;
+    event_update(c);
+    CHECK_EQ(c->irq.state, IRQ_OFFERED); /* masked at the pin */
+    c->lapic.lvt[LVT_LINT0] = 0x30;
+    event_update(c);
+    CHECK_EQ(c->irq.state, IRQ_OFFERED); /* not as ExtINT */
+    c->lapic.lvt[LVT_LINT0] = 0x700;
+    event_update(c);
+    CHECK_EQ(c->irq.state, IRQ_WINDOW);
     c->extint = 0;
     event_update(c);
     CHECK_EQ(c->irq.state, IRQ_OFFERED);
