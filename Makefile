@@ -4,6 +4,7 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 ifneq ($(V),1)
 MAKEFLAGS += --silent
 endif
+.DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
 

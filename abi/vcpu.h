@@ -13,7 +13,6 @@ enum vcpu_exit {
     VCPU_EXIT_MMIO, /* exit.mmio: access to a guest-physical address without (sufficient) mapping */
     VCPU_EXIT_RDMSR, /* exit.msr: rule MSR_RULE_VMM; answer with rax/rdx, advance RIP by insn_len */
     VCPU_EXIT_WRMSR, /* exit.msr */
-    VCPU_EXIT_HYPERCALL,   /* VMMCALL/VMCALL that the kernel does not know; answer in RAX */
     VCPU_EXIT_EXTINT,      /* the guest can take an ExtINT now (VMM asked with LAPIC_OP_EXTINT) */
     VCPU_EXIT_EOI,         /* exit.eoi: EOI of a level-triggered vector */
     VCPU_EXIT_INSN,        /* exit.insn: an intercepted instruction that needs decoding */
@@ -39,7 +38,9 @@ enum vcpu_exit {
 #define VCPU_GROUP_TIME    0x040u /* tsc_offset, tsc_aux */
 #define VCPU_GROUP_MISC    0x080u /* pat, spec_ctrl, run_state */
 #define VCPU_GROUP_FPU     0x100u /* vcpu_get/vcpu_set only: XSAVE image in the second page */
-#define VCPU_GROUP_ALL     0x0ffu
+#define VCPU_GROUP_CODE \
+    0x200u /* exits only: seg[CS] and seg[SS], part of SEGS: all that 64-bit code needs */
+#define VCPU_GROUP_ALL 0x0ffu
 
 /* Index into gpr[]: the encoding of ModRM. */
 enum vcpu_gpr {
@@ -74,11 +75,11 @@ enum vcpu_seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR
 #define SEG_ATTR_UNUSABLE 0x1000u
 #define SEG_ATTR_DPL(a)   (((a) >> 5) & 3u)
 
-struct vcpu_segment {
-    uint64_t base;
-    uint32_t limit; /* bytes, already scaled by G */
+struct vcpu_segment { /* in the order of a VMCB's, so that SVM copies two words */
     uint16_t selector;
     uint16_t attr;
+    uint32_t limit; /* bytes, already scaled by G */
+    uint64_t base;
 };
 
 struct vcpu_table {
@@ -230,7 +231,10 @@ enum lapic_op {
     LAPIC_OP_EXTINT, /* value 1: an ExtINT is pending at LINT0, 0: withdrawn */
     LAPIC_OP_NMI,    /* pulse NMI */
     LAPIC_OP_BASE,   /* value: IA32_APIC_BASE as a write */
-    LAPIC_OP_INIT    /* INIT signal */
+    LAPIC_OP_INIT,   /* INIT signal */
+    /* CR8 works in every mode of the APIC: the VMM emulates MOV CR8 with these. value: TPR */
+    LAPIC_OP_TPR_READ,
+    LAPIC_OP_TPR_WRITE
 };
 
 /* Per-vCPU counters, read with vcpu_stats() into the UTCB, in this order. Always on. */

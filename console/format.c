@@ -188,13 +188,19 @@ static const char *const stat_name[VCPU_STATS] = {
 };
 
 static const char *const exit_name[VCPU_EXITS] = {
-    [VCPU_EXIT_NONE] = "none",       [VCPU_EXIT_PIO] = "pio",
-    [VCPU_EXIT_MMIO] = "mmio",       [VCPU_EXIT_RDMSR] = "rdmsr",
-    [VCPU_EXIT_WRMSR] = "wrmsr",     [VCPU_EXIT_HYPERCALL] = "hypercall",
-    [VCPU_EXIT_EXTINT] = "extint",   [VCPU_EXIT_EOI] = "eoi",
-    [VCPU_EXIT_INSN] = "insn",       [VCPU_EXIT_SHUTDOWN] = "shutdown",
-    [VCPU_EXIT_INVALID] = "invalid", [VCPU_EXIT_TASK_SWITCH] = "task_switch",
-    [VCPU_EXIT_RESET] = "reset",     [VCPU_EXIT_HLT_IF0] = "hlt_if0",
+    [VCPU_EXIT_NONE] = "none",
+    [VCPU_EXIT_PIO] = "pio",
+    [VCPU_EXIT_MMIO] = "mmio",
+    [VCPU_EXIT_RDMSR] = "rdmsr",
+    [VCPU_EXIT_WRMSR] = "wrmsr",
+    [VCPU_EXIT_EXTINT] = "extint",
+    [VCPU_EXIT_EOI] = "eoi",
+    [VCPU_EXIT_INSN] = "insn",
+    [VCPU_EXIT_SHUTDOWN] = "shutdown",
+    [VCPU_EXIT_INVALID] = "invalid",
+    [VCPU_EXIT_TASK_SWITCH] = "task_switch",
+    [VCPU_EXIT_RESET] = "reset",
+    [VCPU_EXIT_HLT_IF0] = "hlt_if0",
     [VCPU_EXIT_DEBUG] = "debug",
 };
 

@@ -38,6 +38,7 @@ static void open_rings(struct guest *g)
         ring_init(&ch->in, in, VMM_RING_DATA, g->notif_slot, input_bits[c]);
         ch->out.index = out->tail;
         ch->in.index = in->head;
+        prefix_restart(&ch->prefix); /* what the last run left open, the next does not close */
         at += VMM_RING_BYTES;
     }
 }
@@ -89,9 +90,10 @@ int64_t guest_sync(struct guest *g, const struct mgr_brief *brief, guest_output 
         g->brief = *brief;
         return OK;
     }
-    while (!guest_drain(g, VMM_RING_DATA, output, context))
+    while (guest_drain(g, VMM_RING_DATA, output, context) != GUEST_EMPTY)
         ;
     g->brief = *brief;
+    g->unread = true;
     return fetch(g);
 }
 
@@ -102,32 +104,46 @@ static void keep(struct guest_channel *ch, const uint8_t *bytes, size_t length)
     ch->total += length;
 }
 
-bool guest_drain(struct guest *g, size_t limit, guest_output *output, void *context)
+/* Bytes taken from one channel, at most about limit. */
+static size_t drain_channel(struct guest *g, enum mgr_channel c, size_t limit, guest_output *output,
+                            void *context)
 {
     uint8_t bytes[512];
-    bool empty = true;
-    for (uint32_t c = 0; c < MGR_CHANNELS && g->mapped; c++) {
-        struct guest_channel *ch = &g->channel[c];
-        size_t taken = 0;
-        while (ch->present && taken < limit) {
-            size_t n = ring_read(&ch->out, bytes, sizeof(bytes));
-            /* Ask to be woken before going; if something has come meanwhile, read on. */
-            if (!n && !ring_consumer_arm(&ch->out))
-                break;
-            keep(ch, bytes, n);
-            if (n)
-                output(context, g, (enum mgr_channel)c, bytes, n);
-            taken += n;
-        }
-        empty = empty && taken < limit;
-        /* A VMM that lies about its ring could keep this console reading for ever. */
-        if (ch->present && ch->out.peer_errors) {
-            log_line("%s: its VMM broke the rules of the console ring; it is not read any more",
-                     g->brief.name);
-            ch->present = false;
-        }
+    struct guest_channel *ch = &g->channel[c];
+    size_t taken = 0;
+    while (taken < limit) {
+        size_t n = ring_read(&ch->out, bytes, sizeof(bytes));
+        /* Asks to be woken before going; if something has come meanwhile, reads on. */
+        if (!n && (taken || !ring_consumer_arm(&ch->out)))
+            break;
+        keep(ch, bytes, n);
+        if (n)
+            output(context, g, c, bytes, n);
+        taken += n;
     }
-    return empty;
+    /* A VMM that lies about its ring could keep this console reading for ever. */
+    if (ch->out.peer_errors) {
+        log_line("%s: its VMM broke the rules of the console ring; it is not read any more",
+                 g->brief.name);
+        ch->present = false;
+    }
+    return taken;
+}
+
+enum guest_drained guest_drain(struct guest *g, size_t limit, guest_output *output, void *context)
+{
+    enum guest_drained result = GUEST_EMPTY;
+    g->unread = false;
+    for (uint32_t c = 0; c < MGR_CHANNELS && g->mapped; c++) {
+        if (!g->channel[c].present)
+            continue;
+        size_t taken = drain_channel(g, (enum mgr_channel)c, limit, output, context);
+        if (taken >= limit)
+            result = GUEST_MORE;
+        else if (taken && result == GUEST_EMPTY)
+            result = GUEST_RESTING;
+    }
+    return result;
 }
 
 size_t guest_send(struct guest *g, enum mgr_channel channel, const uint8_t *bytes, size_t length)

@@ -23,6 +23,7 @@ struct guest {
     struct mgr_brief brief;
     struct mgr_console layout;
     bool mapped;
+    bool unread; /* changed to rings that have not been read: nobody has asked for a signal there */
     uint32_t ring_slot, notif_slot;
     bool has_notif;
     struct guest_channel channel[MGR_CHANNELS];
@@ -33,11 +34,19 @@ typedef void guest_output(void *context, struct guest *guest, enum mgr_channel c
                           const uint8_t *bytes, size_t length);
 
 /* Brings the guest in line with what the manager says of it; after a new launch it changes to the
- * new rings, when the old ones have been read to their end. Status. */
+ * new rings, when the old ones have been read to their end, and leaves guest.unread set. Status. */
 int64_t guest_sync(struct guest *guest, const struct mgr_brief *brief, guest_output *output,
                    void *context);
-/* Reads at most `limit` bytes a channel. Returns false if more is waiting. */
-bool guest_drain(struct guest *guest, size_t limit, guest_output *output, void *context);
+/* Reads at most `limit` bytes a channel. After a drain that brought something the VMM is not asked
+ * to signal the next byte: a guest that prints would wake the console for each one. */
+enum guest_drained {
+    GUEST_EMPTY,   /* nothing was there; the VMM signals when there is */
+    GUEST_RESTING, /* look again after GUEST_GATHER_NS */
+    GUEST_MORE     /* the limit was reached: look again at once */
+};
+#define GUEST_GATHER_NS 5000000u
+enum guest_drained guest_drain(struct guest *guest, size_t limit, guest_output *output,
+                               void *context);
 /* Sends input; returns the bytes taken. */
 size_t guest_send(struct guest *guest, enum mgr_channel channel, const uint8_t *bytes,
                   size_t length);

@@ -112,7 +112,7 @@ static void sync_guests(void)
     }
     guest_count = count;
     if (attached && attached->brief.state == VM_SHUTOFF) {
-        while (!guest_drain(attached, DRAIN_BYTES, on_output, NULL))
+        while (guest_drain(attached, DRAIN_BYTES, on_output, NULL) != GUEST_EMPTY)
             ;
         detach("The domain is shut off.");
     }
@@ -121,18 +121,34 @@ static void sync_guests(void)
 /* Guests whose output waits in their rings until the line has sent what it has. */
 static uint64_t held_back;
 
+/* Guests that have just printed: looked at again when they have gathered some more. */
+static uint64_t resting, rest_next_ns;
+
 static void drain_guests(uint64_t bits)
 {
+    uint64_t now = time_ns();
     bits |= held_back;
     held_back = 0;
+    if (now >= rest_next_ns) {
+        bits |= resting;
+        resting = 0;
+    }
     for (uint32_t i = 0; i < guest_count; i++) {
         uint64_t bit = 1ull << i % CONSOLE_GUEST_BITS;
-        if (!(bits & bit))
+        if (!(bits & bit) && !guests[i].unread)
             continue;
-        if (terminal_busy())
+        if (terminal_busy()) {
             held_back |= bit;
-        else if (!guest_drain(&guests[i], DRAIN_BYTES, on_output, NULL))
+            continue;
+        }
+        enum guest_drained drained = guest_drain(&guests[i], DRAIN_BYTES, on_output, NULL);
+        if (drained == GUEST_MORE)
             sys_notif_signal(SLOT_NOTIF, bit); /* comes back after the others had their turn */
+        if (drained != GUEST_RESTING)
+            continue;
+        if (!resting)
+            rest_next_ns = now + GUEST_GATHER_NS;
+        resting |= bit;
     }
 }
 
@@ -240,11 +256,12 @@ static void wait_for_events(uint64_t *bits)
     uint64_t now = time_ns(), poll = terminal_poll_ns();
     uint64_t next = earlier(attached ? 0 : klog_next_ns, prefix_next_ns);
     next = earlier(next, prompt_next_ns);
+    next = earlier(next, resting ? rest_next_ns : 0);
+    next = earlier(next, terminal_refresh(now));
     next = earlier(next, poll ? now + poll : 0);
     uint64_t deadline = 0;
     if (next)
         deadline = time_tsc() + time_ns_to_tsc(next > now ? next - now : 0) + 1;
-    terminal_refresh();
     if (sys_notif_wait(SLOT_NOTIF, deadline, bits) != OK)
         *bits = 0;
 }

@@ -21,6 +21,12 @@ struct prefix {
     uint64_t since_ns; /* when the newest byte of the line came */
 };
 
+/* Another guest speaks from here on: an escape sequence or a character that was begun is over. */
+static inline void prefix_restart(struct prefix *p)
+{
+    p->escape = p->pending = 0;
+}
+
 typedef void prefix_emit(void *context, const char *name, const char *line, size_t length);
 
 void prefix_feed(struct prefix *p, const char *name, const uint8_t *bytes, size_t length,

@@ -29,6 +29,7 @@ void screen_init(struct screen *s, uint32_t columns, uint32_t rows,
     s->draw = draw;
     s->context = context;
     s->colour = NORMAL_COLOUR;
+    s->changed = true;
     clear_cells(s, 0, s->columns * s->rows);
 }
 
@@ -211,6 +212,7 @@ static void control(struct screen *s, uint8_t byte)
 
 void screen_write(struct screen *s, const uint8_t *bytes, size_t length)
 {
+    s->changed = s->changed || length;
     for (size_t i = 0; i < length; i++) {
         uint8_t byte = bytes[i];
         if (s->escape)
@@ -232,7 +234,7 @@ static void draw_if_changed(struct screen *s, uint32_t column, uint32_t row, boo
         cell.colour = (uint8_t)((cell.colour & 7) << 4 | (cell.colour >> 4 & 7));
     if (cursor && cell.colour == 0)
         cell.colour = 0x70;
-    if (!memcmp(&cell, &s->shown[i], sizeof(cell)))
+    if (cell.character == s->shown[i].character && cell.colour == s->shown[i].colour)
         return;
     s->shown[i] = cell;
     s->draw(s->context, column, row, cell);
@@ -240,7 +242,14 @@ static void draw_if_changed(struct screen *s, uint32_t column, uint32_t row, boo
 
 void screen_refresh(struct screen *s)
 {
+    s->changed = false;
     for (uint32_t row = 0; row < s->rows; row++) {
+        uint32_t first = row * s->columns;
+        /* Whole rows first: most are as they were. The cursor's row, old or new, never compares
+         * equal. */
+        if (row != s->row &&
+            !memcmp(&s->cell[first], &s->shown[first], s->columns * sizeof(s->cell[0])))
+            continue;
         for (uint32_t column = 0; column < s->columns; column++)
             draw_if_changed(s, column, row, row == s->row && column == s->column);
     }

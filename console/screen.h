@@ -29,7 +29,7 @@ struct screen {
     bool private; /* CSI ? ... */
     uint32_t parameter[SCREEN_PARAMETERS], parameters;
     uint32_t saved_column, saved_row;
-    uint32_t shown_column, shown_row; /* where the cursor was drawn */
+    bool changed; /* since the last refresh */
     struct screen_cell cell[SCREEN_MAX_ROWS * SCREEN_MAX_COLUMNS];
     struct screen_cell shown[SCREEN_MAX_ROWS * SCREEN_MAX_COLUMNS];
 };

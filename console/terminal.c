@@ -7,8 +7,10 @@
 #include "console/i8042.h"
 #include "drivers/uart/ns16550.h"
 
-#define COM1    0x3f8u
-#define POLL_NS 20000000ull
+#define COM1 0x3f8u
+/* Nobody reads faster, and a scrolling screen changes as a whole with each line. */
+#define REFRESH_NS 40000000u
+#define POLL_NS    20000000ull
 
 static struct uart uart;
 static struct keyboard keyboard;
@@ -59,10 +61,16 @@ size_t terminal_read(uint8_t *bytes, size_t size)
     return n;
 }
 
-void terminal_refresh(void)
+uint64_t terminal_refresh(uint64_t now)
 {
-    if (has_screen)
-        screen_refresh(&screen);
+    static uint64_t next;
+    if (!has_screen || !screen.changed)
+        return 0;
+    if (now < next)
+        return next;
+    next = now + REFRESH_NS;
+    screen_refresh(&screen);
+    return 0;
 }
 
 int terminal_busy(void)

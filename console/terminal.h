@@ -16,7 +16,9 @@ void terminal_text(const char *text, size_t length);
 /* What has been typed; call it when its bits came or from time to time. */
 size_t terminal_read(uint8_t *bytes, size_t size);
 /* Brings the screen up to date: call it before sleeping. */
-void terminal_refresh(void);
+/* Shows what has changed, at most every 40 ms. Returns when to call again (time_ns), 0: nothing
+ * waits. */
+uint64_t terminal_refresh(uint64_t now);
 /* True if much output waits to be sent: guests' output can wait, too. */
 int terminal_busy(void);
 /* Without interrupts the keyboard and the line have to be looked at: nanoseconds, 0: no need. */

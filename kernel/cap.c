@@ -18,18 +18,25 @@ struct cap *cap_lookup(struct pd *pd, uint64_t slot)
     return __atomic_load_n(&cap->obj, __ATOMIC_ACQUIRE) ? cap : NULL;
 }
 
-void *cap_object(struct pd *pd, uint64_t slot, enum obj_type type, uint32_t rights, int64_t *status)
+/* The slot may be emptied and filled again at any time, by another thread of the domain: object,
+ * rights and badge must be of one capability, or a badge could be shed by emptying the slot at the
+ * right moment. */
+void *cap_object_badge(struct pd *pd, uint64_t slot, enum obj_type type, uint32_t rights,
+                       uint64_t *badge, int64_t *status)
 {
     *status = ERR_CAP;
     struct cap *cap = cap_lookup(pd, slot);
-    struct obj *obj = cap ? __atomic_load_n(&cap->obj, __ATOMIC_ACQUIRE) : NULL;
-    if (!obj || obj->type != type)
+    if (!cap)
         return NULL;
-    bool allowed = (__atomic_load_n(&cap->rights, __ATOMIC_ACQUIRE) & rights) == rights;
-    /* The slot may be emptied and filled again at any time: rights must be those of this object. */
-    if (__atomic_load_n(&cap->obj, __ATOMIC_ACQUIRE) != obj)
+    /* Partner: cap_delete() counts up between taking one object out and the next going in. */
+    uint64_t version = __atomic_load_n((uint64_t *)&cap->version, __ATOMIC_ACQUIRE);
+    struct obj *obj = __atomic_load_n(&cap->obj, __ATOMIC_ACQUIRE);
+    uint32_t has = __atomic_load_n(&cap->rights, __ATOMIC_ACQUIRE);
+    *badge = __atomic_load_n(&cap->badge, __ATOMIC_ACQUIRE);
+    if (!obj || obj->type != type ||
+        __atomic_load_n((uint64_t *)&cap->version, __ATOMIC_ACQUIRE) != version)
         return NULL;
-    if (!allowed) {
+    if ((has & rights) != rights) {
         *status = ERR_RIGHTS;
         return NULL;
     }
@@ -37,12 +44,18 @@ void *cap_object(struct pd *pd, uint64_t slot, enum obj_type type, uint32_t righ
     return obj;
 }
 
+void *cap_object(struct pd *pd, uint64_t slot, enum obj_type type, uint32_t rights, int64_t *status)
+{
+    uint64_t badge;
+    return cap_object_badge(pd, slot, type, rights, &badge, status);
+}
+
 int64_t cap_reserve(struct pd *pd, uint64_t slot)
 {
     ASSERT(spin_held(&object_lock));
     if (slot == 0 || slot >= CAP_SLOTS)
         return ERR_ARG;
-    if (pd->obj.dead)
+    if (pd->ended)
         return ERR_GONE;
     if (cap_lookup(pd, slot))
         return ERR_EXISTS;
@@ -64,7 +77,7 @@ int64_t cap_insert(struct pd *pd, uint64_t slot, struct obj *obj, uint32_t right
         return status;
     struct cap *cap = &pd->table[slot / CAP_PAGE_SLOTS][slot % CAP_PAGE_SLOTS];
     cap->slot = (uint32_t)slot;
-    cap->badge = badge;
+    __atomic_store_n(&cap->badge, badge, __ATOMIC_RELAXED);
     cap->pd = pd;
     cap->parent = parent;
     list_init(&cap->children);
@@ -105,6 +118,8 @@ void cap_delete(struct cap *cap)
     }
     list_del(&cap->sibling);
     __atomic_store_n(&cap->obj, NULL, __ATOMIC_RELEASE);
+    /* Partner: cap_object_badge(). seq_cst: before anything that a later insertion stores. */
+    __atomic_fetch_add((uint64_t *)&cap->version, 1, __ATOMIC_SEQ_CST);
     cap->rights = 0;
     cap->pd->cap_count--;
     if (--obj->caps == 0)

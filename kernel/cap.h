@@ -10,7 +10,8 @@ struct cap {
     struct obj *obj; /* NULL: empty. Read without lock by fast calls (see quiesce.h), written under
                         the object lock */
     uint32_t rights;
-    uint32_t slot; /* own index */
+    uint32_t slot;            /* own index */
+    _Atomic uint64_t version; /* grows whenever the slot is emptied; see cap_object_badge() */
     uint64_t badge;
     struct pd *pd;      /* table it lies in */
     struct cap *parent; /* derivation tree, under the object lock */
@@ -22,6 +23,9 @@ struct cap {
 /* Object of `type` in a slot with all of `rights`, or NULL and *status. Safe in fast sections. */
 void *cap_object(struct pd *pd, uint64_t slot, enum obj_type type, uint32_t rights,
                  int64_t *status);
+/* The same, with the badge that this very capability has. */
+void *cap_object_badge(struct pd *pd, uint64_t slot, enum obj_type type, uint32_t rights,
+                       uint64_t *badge, int64_t *status);
 /* The capability itself; NULL: empty or out of range. */
 struct cap *cap_lookup(struct pd *pd, uint64_t slot);
 /* Puts a new capability into an empty slot. OK, ERR_ARG, ERR_EXISTS, ERR_QUOTA, ERR_NOMEM. parent

@@ -49,7 +49,8 @@ void ports_changed(struct pd *pd)
     for (uint32_t i = 0; i < cpu_count; i++) {
         struct cpu *cpu = cpus[i];
         void *owner = pd;
-        __atomic_compare_exchange_n(&cpu->iopm_owner, &owner, NULL, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+        __atomic_compare_exchange_n(&cpu->iopm_owner, &owner, NULL, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_RELAXED);
         if (cpu == cpu_self() && cpu->current && cpu->current->pd == pd)
             load_ports(cpu, pd);
         else if (cpu != cpu_self() && cpu->active == &pd->space)
@@ -129,11 +130,14 @@ static struct thread *reschedule(struct cpu *cpu)
             if (thread == cpu->current)
                 thread_put(cpu);
         } else {
-            if (thread != cpu->current) {
-                thread_put(cpu);
-                thread_load(cpu, thread);
-            }
-            return thread;
+            if (thread == cpu->current)
+                return thread;
+            thread_put(cpu);
+            thread_load(cpu, thread);
+            /* Partner: thread_kill() stores the state, then looks at on_cpu. */
+            __atomic_thread_fence(__ATOMIC_SEQ_CST);
+            if (__atomic_load_n(&thread->state, __ATOMIC_RELAXED) == THREAD_READY)
+                return thread;
         }
     }
 }
@@ -277,18 +281,26 @@ static const struct call calls[] = {
 #undef SYSCALL
 };
 
-/* After a structural call: frees what died, with interrupts let in between the pieces. */
-static void clean_up(void)
+/* After a structural call: frees what died, with interrupts let in between the pieces. The next
+ * holder of the object lock may wait for this CPU's section to end or for this thread to stop, so
+ * between the pieces the CPU is in none and gives up if the thread is killed (then its killer frees
+ * the rest). false: the lock is not held any more. */
+static bool clean_up(struct cpu *cpu)
 {
     while (!pd_reap(64)) {
         obj_bury();
         spin_unlock(&object_lock);
+        section_leave(cpu);
         irq_enable();
         cpu_pause();
         irq_disable();
-        spin_lock(&object_lock);
+        bool locked = object_lock_take();
+        section_enter(cpu);
+        if (!locked)
+            return false;
     }
     obj_bury();
+    return true;
 }
 
 static int64_t locked_call(struct cpu *cpu, const struct call *call, struct thread *self)
@@ -299,8 +311,8 @@ static int64_t locked_call(struct cpu *cpu, const struct call *call, struct thre
     if (!locked)
         return SYSCALL_RESTART;
     int64_t status = call->handler(self, &self->regs);
-    clean_up();
-    spin_unlock(&object_lock);
+    if (clean_up(cpu))
+        spin_unlock(&object_lock);
     return status;
 }
 

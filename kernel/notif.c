@@ -29,34 +29,49 @@ uint64_t notif_take(struct notif *notif)
     return __atomic_exchange_n((uint64_t *)&notif->bits, 0, __ATOMIC_SEQ_CST);
 }
 
+/* Ends the wait of the first thread in the queue; under the notification's lock. false: none. */
+static bool wake_first(struct notif *notif)
+{
+    while (!list_empty(&notif->waiters)) {
+        struct thread *thread = list_first(&notif->waiters, struct thread, waiting);
+        list_del(&thread->waiting);
+        timer_disarm(&thread->timeout);
+        spin_lock(&thread->lock);
+        bool waits = thread->state == THREAD_BLOCKED; /* else it is being killed */
+        if (waits) {
+            thread->regs.rax = notif->obj.dead ? (uint64_t)ERR_GONE : OK;
+            thread->regs.rdi = notif->obj.dead ? 0 : notif_take(notif);
+            thread_wake_locked(thread);
+        }
+        spin_unlock(&thread->lock);
+        if (waits)
+            return true;
+    }
+    return false;
+}
+
 void notif_signal(struct notif *notif, uint64_t bits)
 {
     /* Partner: the exit loop stores cpu->in_guest, then looks at the bits. */
     __atomic_fetch_or((uint64_t *)&notif->bits, bits, __ATOMIC_SEQ_CST);
     spin_lock(&notif->lock);
-    struct thread *woken = NULL;
-    if (!list_empty(&notif->waiters)) {
-        woken = list_first(&notif->waiters, struct thread, waiting);
-        list_del(&woken->waiting);
-        woken->regs.rax = OK;
-        woken->regs.rdi = notif_take(notif);
-    }
+    bool taken = wake_first(notif);
     struct thread *bound = notif->bound;
     spin_unlock(&notif->lock);
-    if (woken) {
-        timer_disarm(&woken->timeout);
-        thread_wake(woken);
-    } else if (bound) {
+    if (!taken && bound) {
         thread_kick(bound);
-        portal_notify(bound);
+        portal_notify(bound, notif);
     }
 }
 
 int64_t sys_notif_signal(struct thread *self, struct regs *r)
 {
-    ARG_OBJECT(struct notif, notif, r->rdi, OBJ_NOTIF, RIGHT_WRITE);
-    struct cap *cap = cap_lookup(self->pd, r->rdi);
-    uint64_t badge = cap ? cap->badge : 0;
+    int64_t status;
+    uint64_t badge;
+    struct notif *notif =
+        cap_object_badge(self->pd, r->rdi, OBJ_NOTIF, RIGHT_WRITE, &badge, &status);
+    if (!notif)
+        return status;
     /* A badge limits which bits its holder can signal. */
     notif_signal(notif, badge ? r->rsi & badge : r->rsi);
     return OK;
@@ -88,12 +103,14 @@ int64_t sys_notif_wait(struct thread *self, struct regs *r)
         return ERR_TIMEOUT;
     }
     self->waits_notif = notif;
-    if (deadline)
-        timer_arm(&self->timeout, deadline);
-    list_add_tail(&notif->waiters, &self->waiting);
-    thread_block(self, WAIT_NOTIF);
+    bool blocked = thread_block(self, WAIT_NOTIF);
+    if (blocked) {
+        list_add_tail(&notif->waiters, &self->waiting);
+        if (deadline)
+            timer_arm(&self->timeout, deadline);
+    }
     spin_unlock(&notif->lock);
-    return SYSCALL_BLOCKED;
+    return blocked ? SYSCALL_BLOCKED : SYSCALL_RESTART;
 }
 
 void notif_timeout(struct timer *timer)
@@ -108,35 +125,36 @@ void notif_timeout(struct timer *timer)
         thread->waits_notif == notif && !list_empty(&thread->waiting) && timer->deadline <= rdtsc();
     if (waits) {
         list_del(&thread->waiting);
-        thread->regs.rax = (uint64_t)ERR_TIMEOUT;
+        spin_lock(&thread->lock);
+        if (thread->state == THREAD_BLOCKED)
+            thread->regs.rax = (uint64_t)ERR_TIMEOUT;
+        thread_wake_locked(thread);
+        spin_unlock(&thread->lock);
     }
     spin_unlock(&notif->lock);
-    if (waits)
-        thread_wake(thread);
 }
 
 int64_t sys_notif_timer(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct notif, notif, r->rdi, OBJ_NOTIF, RIGHT_CONTROL);
+    /* The lock keeps two CPUs from arming the one timer at once, and from arming it after
+     * notif_destroy(). */
+    spin_lock(&notif->lock);
     timer_disarm(&notif->timer);
     if (r->rsi && !notif->obj.dead) {
         notif->timer_bits = r->rdx;
         timer_arm(&notif->timer, r->rsi);
     }
+    spin_unlock(&notif->lock);
     return OK;
 }
 
 void notif_destroy(struct obj *obj)
 {
     struct notif *notif = (struct notif *)obj;
-    timer_disarm(&notif->timer);
     spin_lock(&notif->lock);
-    while (!list_empty(&notif->waiters)) {
-        struct thread *thread = list_first(&notif->waiters, struct thread, waiting);
-        list_del(&thread->waiting);
-        timer_disarm(&thread->timeout);
-        thread->regs.rax = (uint64_t)ERR_GONE;
-        thread_wake(thread);
+    timer_disarm(&notif->timer);
+    while (wake_first(notif)) {
     }
     spin_unlock(&notif->lock);
 }

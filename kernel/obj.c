@@ -13,23 +13,30 @@ spinlock_t object_lock;
 _Atomic uint64_t obj_live[OBJ_TYPES];
 
 static const struct obj_ops ops[OBJ_TYPES] = {
-    [OBJ_PD] = {pd_destroy, pd_free},          [OBJ_THREAD] = {thread_destroy, thread_free},
-    [OBJ_SC] = {sc_object_destroy, NULL},      [OBJ_PORTAL] = {portal_destroy, NULL},
-    [OBJ_NOTIF] = {notif_destroy, NULL},       [OBJ_IRQ] = {irq_destroy, NULL},
-    [OBJ_GUEST] = {guest_destroy, guest_free}, [OBJ_VCPU] = {vcpu_destroy, vcpu_free},
+    [OBJ_PD] = {pd_destroy, pd_free},
+    [OBJ_THREAD] = {thread_destroy, thread_free},
+    [OBJ_SC] = {sc_object_destroy, sc_object_free},
+    [OBJ_PORTAL] = {portal_destroy, NULL},
+    [OBJ_NOTIF] = {notif_destroy, NULL},
+    [OBJ_IRQ] = {irq_destroy, NULL},
+    [OBJ_GUEST] = {guest_destroy, guest_free},
+    [OBJ_VCPU] = {vcpu_destroy, vcpu_free},
 };
 
 /* Objects without references, to be freed when no CPU can still look at them. */
 static spinlock_t grave_lock;
 static struct obj *grave;
 
+/* Never above the limit, not even for a moment, and bytes may be any number that ring 3 made up. */
 int64_t pd_charge(struct pd *pd, uint64_t bytes)
 {
-    uint64_t used = __atomic_add_fetch((uint64_t *)&pd->kmem_used, bytes, __ATOMIC_RELAXED);
-    if (used <= pd->kmem_limit)
-        return OK;
-    __atomic_sub_fetch((uint64_t *)&pd->kmem_used, bytes, __ATOMIC_RELAXED);
-    return ERR_QUOTA;
+    uint64_t used = __atomic_load_n((uint64_t *)&pd->kmem_used, __ATOMIC_RELAXED);
+    do {
+        if (used > pd->kmem_limit || bytes > pd->kmem_limit - used)
+            return ERR_QUOTA;
+    } while (!__atomic_compare_exchange_n((uint64_t *)&pd->kmem_used, &used, used + bytes, true,
+                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+    return OK;
 }
 
 void pd_credit(struct pd *pd, uint64_t bytes)

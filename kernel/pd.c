@@ -16,10 +16,13 @@ static struct pd *dying;
 static int64_t pd_init(struct pd *pd)
 {
     int64_t status = pd_charge(pd, PAGE_SIZE);
-    uint64_t *root = status == OK ? kpaging_new_root() : NULL;
-    if (!root)
-        return status == OK ? ERR_NOMEM : status;
-    list_init(&pd->threads);
+    if (status != OK)
+        return status;
+    uint64_t *root = kpaging_new_root();
+    if (!root) {
+        pd_credit(pd, PAGE_SIZE);
+        return ERR_NOMEM;
+    }
     space_init(&pd->space, &user_pt_format, root, USER_TOP, false, pd);
     return ptab_map(&pd->space.ptab, KINFO_VA, kva_to_hpa(kinfo), PAGE_SIZE, MAP_READ);
 }
@@ -30,6 +33,9 @@ struct pd *pd_create_root(uint64_t quota)
     static struct pd root = {.obj = {.type = OBJ_PD, .refs = 1, .size = sizeof(struct pd)}};
     root.obj.payer = &root;
     root.kmem_limit = quota;
+    list_init(&root.threads);
+    list_init(&root.children);
+    list_init(&root.sibling);
     __atomic_add_fetch((uint64_t *)&obj_live[OBJ_PD], 1, __ATOMIC_RELAXED);
     return pd_init(&root) == OK ? &root : NULL;
 }
@@ -43,6 +49,8 @@ struct pd *pd_create(struct pd *parent, uint64_t quota, int64_t *status)
         return NULL;
     pd->parent = parent;
     list_init(&pd->threads);
+    list_init(&pd->children);
+    list_add_tail(&parent->children, &pd->sibling);
     *status = pd_charge(parent, quota);
     if (*status == OK) {
         pd->kmem_limit = quota;
@@ -55,13 +63,21 @@ struct pd *pd_create(struct pd *parent, uint64_t quota, int64_t *status)
     return NULL;
 }
 
-void pd_destroy(struct obj *obj)
+/* Its threads stop now, its capabilities go step by step in pd_reap(). */
+static void pd_end(struct pd *pd)
 {
-    struct pd *pd = (struct pd *)obj;
+    if (pd->ended)
+        return;
+    pd->ended = true;
     list_for_each_safe(thread, &pd->threads, struct thread, in_pd) thread_kill(thread);
-    obj_ref(obj); /* until pd_reap is through */
+    obj_ref(&pd->obj); /* until pd_reap is through */
     pd->next_dying = dying;
     dying = pd;
+}
+
+void pd_destroy(struct obj *obj)
+{
+    pd_end((struct pd *)obj);
 }
 
 /* Deletes capabilities of one domain; true: its table is empty. */
@@ -94,9 +110,22 @@ bool pd_reap(uint32_t budget)
             return false;
         }
         space_unmap_all(&pd->space);
+        /* A domain that holds its own capability would live on without its creator, and keep the
+         * creator's quota. */
+        list_for_each_safe(child, &pd->children, struct pd, sibling) pd_end(child);
         obj_unref(&pd->obj);
     }
     return true;
+}
+
+/* Another domain may come to lie at the same address: it must not find these ports in a TSS. */
+static void forget_ports(struct pd *pd)
+{
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        void *owner = pd;
+        __atomic_compare_exchange_n(&cpus[i]->iopm_owner, &owner, NULL, false, __ATOMIC_RELAXED,
+                                    __ATOMIC_RELAXED);
+    }
 }
 
 /* No thread and no CPU is in it any more. */
@@ -106,6 +135,7 @@ void pd_free(struct obj *obj)
     for (uint32_t p = 0; p < ARRAY_LEN(pd->table); p++)
         if (pd->table[p])
             pd_free_pages(pd, pd->table[p], 0);
+    forget_ports(pd);
     if (pd->iopm)
         pd_free_pages(pd, pd->iopm, IOPM_ORDER);
     if (pd->space.ptab.root) {
@@ -113,6 +143,7 @@ void pd_free(struct obj *obj)
         pd_free_pages(pd, pd->space.ptab.root, 0);
     }
     ASSERT(pd->kmem_used == 0);
+    list_del(&pd->sibling);
     if (pd->parent)
         pd_credit(pd->parent, pd->kmem_limit);
 }

@@ -16,6 +16,8 @@ struct pd { /* OBJ_PD */
     uint8_t *iopm;                                  /* 8 KiB + 1 port bitmap, NULL: no ports */
     struct pd *next_dying;                          /* dead, capabilities not yet deleted */
     struct pd *parent;                              /* where the quota returns to */
+    struct list children, sibling;                  /* domains whose quota is part of this one's */
+    bool ended;                                     /* takes nothing in any more */
     _Atomic uint64_t kmem_used;
     _Atomic uint64_t kmem_limit;
     _Atomic uint64_t cap_count;

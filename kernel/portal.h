@@ -6,7 +6,8 @@
 
 #include "kernel/thread.h"
 
-/* Lock order: notification, portal, thread, run queue, timer queue. */
+/* Lock order: object lock, notification, portal, calling thread, serving thread, run queue, timer
+ * queue. (A thread is on one side of one call only while it is being connected.) */
 struct portal { /* OBJ_PORTAL */
     struct obj obj;
     spinlock_t lock;
@@ -14,9 +15,10 @@ struct portal { /* OBJ_PORTAL */
     struct list servers; /* struct thread.waiting, WAIT_PORTAL_SERVE */
 };
 
-/* A bound notification fired: a server that waits in a portal gets NOTIFIED. */
-void portal_notify(struct thread *server);
-/* The thread dies: its caller gets ERR_GONE, its server's reply goes nowhere. */
+/* Its bound notification fired: a server that waits in a portal gets NOTIFIED, unless it has no
+ * scheduling context to run on. */
+void portal_notify(struct thread *server, struct notif *notif);
+/* The thread is dead: its caller gets ERR_GONE, a lent context goes back. Object lock held. */
 void portal_detach(struct thread *thread);
 void portal_destroy(struct obj *obj);
 

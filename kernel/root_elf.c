@@ -24,6 +24,20 @@ struct elf_phdr {
 };
 _Static_assert(sizeof(struct elf_header) == 64 && sizeof(struct elf_phdr) == 56, "ELF64 layout");
 
+/* A page has one set of rights and one source. */
+static bool overlaps(const struct elf_phdr *ph, const struct root_image *image)
+{
+    uint64_t first = align_down(ph->vaddr, PAGE_SIZE);
+    uint64_t end = align_up(ph->vaddr + ph->memsz, PAGE_SIZE);
+    for (uint32_t i = 0; i < image->count; i++) {
+        const struct root_segment *seg = &image->segment[i];
+        if (first < align_up(seg->va + seg->memory_size, PAGE_SIZE) &&
+            align_down(seg->va, PAGE_SIZE) < end)
+            return true;
+    }
+    return false;
+}
+
 static const char *take_segment(const struct elf_phdr *ph, uint64_t size, struct root_image *image)
 {
     if (image->count == ROOT_SEGMENTS)
@@ -39,6 +53,8 @@ static const char *take_segment(const struct elf_phdr *ph, uint64_t size, struct
         return "a segment is writable and executable";
     if (!(ph->flags & ELF_W) && ph->memsz != ph->filesz)
         return "a read-only segment is longer than its file part";
+    if (overlaps(ph, image))
+        return "two segments overlap in a page";
     struct root_segment *seg = &image->segment[image->count++];
     *seg = (struct root_segment){ph->vaddr, ph->offset, ph->filesz, ph->memsz, MAP_READ};
     seg->flags |= (ph->flags & ELF_W) ? MAP_WRITE : 0;

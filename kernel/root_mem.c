@@ -8,8 +8,9 @@
 #include "boot/bootinfo.h"
 #include "lib/string.h"
 
-#define LOW_MEMORY 0x100000ull /* start-up code of CPUs, BIOS data, VGA: never handed out as RAM \
-                                */
+#define LOW_MEMORY                                                                \
+    0x100000ull /* start-up code of CPUs, BIOS data, VGA: never handed out as RAM \
+                 */
 
 static uint64_t dropped;
 
@@ -23,22 +24,37 @@ static uint32_t domain_of(uint64_t base)
     return 0;
 }
 
+/* Without these the root task cannot start at all. */
+static bool needed(uint32_t kind)
+{
+    return kind == ROOT_MEM_PACKAGE || kind == ROOT_MEM_SELF;
+}
+
+/* Index of the smallest range that may be left out. */
+static uint32_t smallest(const struct root_info *info)
+{
+    uint32_t at = ROOT_MEM_MAX;
+    for (uint32_t i = 0; i < ROOT_MEM_MAX; i++)
+        if (!needed(info->mem[i].kind) &&
+            (at == ROOT_MEM_MAX || info->mem[i].size < info->mem[at].size))
+            at = i;
+    return at;
+}
+
 static void add(struct root_info *info, uint64_t base, uint64_t end, uint32_t kind)
 {
     if (base >= end)
         return;
     uint32_t at = info->mem_count;
-    if (at == ROOT_MEM_MAX) {
-        at = 0;
-        for (uint32_t i = 1; i < ROOT_MEM_MAX; i++)
-            if (info->mem[i].size < info->mem[at].size && info->mem[i].kind != ROOT_MEM_PACKAGE)
-                at = i;
-        uint64_t smaller = MIN(info->mem[at].size, end - base);
-        dropped += smaller;
-        if (smaller == end - base && kind != ROOT_MEM_PACKAGE)
-            return;
-    } else {
+    if (at < ROOT_MEM_MAX) {
         info->mem_count++;
+    } else {
+        at = smallest(info);
+        if (at == ROOT_MEM_MAX || (!needed(kind) && info->mem[at].size >= end - base)) {
+            dropped += end - base;
+            return;
+        }
+        dropped += info->mem[at].size;
     }
     info->mem[at] = (struct root_mem){base, end - base, kind, domain_of(base)};
 }

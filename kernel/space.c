@@ -38,10 +38,32 @@ static bool range_ok(const struct space *space, uint64_t address, uint64_t size)
            address + size <= space->limit;
 }
 
+static void flush(struct space *space, uint64_t address, uint64_t size)
+{
+    if (space->is_guest)
+        guest_flush(space, address, size);
+    else
+        space_flush(space);
+}
+
+static int64_t clear(struct space *space, uint64_t address, uint64_t size)
+{
+    void *free_list = NULL;
+    int64_t status = ptab_unmap(&space->ptab, address, size, &free_list);
+    if (status == OK) {
+        flush(space, address, size);
+        ptab_release(&space->ptab, free_list);
+    }
+    return status;
+}
+
 static int64_t add(struct space *space, struct mapping *m, hpa_t pa)
 {
-    int64_t status = ptab_map(&space->ptab, m->address, pa, m->size, m->flags);
+    int64_t status = ptab_map_part(&space->ptab, m->address, pa, m->size, m->flags);
     if (status != OK) {
+        /* Another thread of the domain may have used the part that was mapped. */
+        int64_t cleared = clear(space, m->address, m->size);
+        ASSERT(cleared == OK);
         mapping_free(space, m);
         return status;
     }
@@ -92,25 +114,6 @@ int64_t space_map_kernel(struct space *space, uint64_t address, void *page)
     return add(space, m, kva_to_hpa(page));
 }
 
-static void flush(struct space *space, uint64_t address, uint64_t size)
-{
-    if (space->is_guest)
-        guest_flush(space, address, size);
-    else
-        space_flush(space);
-}
-
-static int64_t clear(struct space *space, uint64_t address, uint64_t size)
-{
-    void *free_list = NULL;
-    int64_t status = ptab_unmap(&space->ptab, address, size, &free_list);
-    if (status == OK) {
-        flush(space, address, size);
-        ptab_release(&space->ptab, free_list);
-    }
-    return status;
-}
-
 static void drop(struct space *space, struct mapping *m)
 {
     mapping_remove(space, m);
@@ -118,13 +121,14 @@ static void drop(struct space *space, struct mapping *m)
     mapping_free(space, m);
 }
 
-/* Takes [address, end) out of one mapping; spare becomes the part above, if there is one. */
+/* Takes [address, end) out of one mapping; *spare becomes the part above a hole. */
 static void cut(struct space *space, struct mapping *m, uint64_t address, uint64_t end,
                 struct mapping **spare)
 {
     uint64_t m_end = m->address + m->size;
     if (m_end > end && m->address < address) {
         struct mapping *high = *spare;
+        ASSERT(high);
         *spare = NULL;
         *high = *m;
         high->address = end;
@@ -163,12 +167,15 @@ int64_t space_unmap(struct space *space, uint64_t address, uint64_t size)
     ASSERT(spin_held(&object_lock));
     if (!range_ok(space, address, size) || has_kernel_page(space, address, address + size))
         return ERR_ARG;
-    int64_t status;
-    struct mapping *spare = mapping_alloc(space, &status);
-    if (!spare)
-        return status;
+    /* Only a hole in one mapping makes two of it; everything else works without quota left. */
+    int64_t status = OK;
+    struct mapping *m = mapping_find(space, address, size), *spare = NULL;
+    if (m && m->address < address && m->address + m->size > address + size) {
+        spare = mapping_alloc(space, &status);
+        if (!spare)
+            return status;
+    }
     status = clear(space, address, size);
-    struct mapping *m;
     while (status == OK && (m = mapping_find(space, address, size)))
         cut(space, m, address, address + size, &spare);
     if (spare)

@@ -49,7 +49,8 @@ void space_unmap_kernel(struct space *space, uint64_t address);
 void space_unmap_cap(struct cap *cap);
 /* Everything that capabilities mapped, and kernel pages whose owners are gone. */
 void space_unmap_all(struct space *space);
-/* The same without a flush, for a guest space that no vCPU uses any more; then the tables and the root. */
+/* The same without a flush, for a guest space that no vCPU uses any more; then the tables and the
+ * root. */
 void space_destroy(struct space *space);
 /* Host-physical address and MAP_* flags of one page; false: nothing there. Under the object lock.
  */

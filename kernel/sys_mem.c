@@ -30,7 +30,7 @@ static struct space *space_of(struct thread *self, uint64_t slot, int64_t *statu
 {
     struct pd *pd = cap_object(self->pd, slot, OBJ_PD, RIGHT_CONTROL, status);
     if (pd)
-        return pd->obj.dead ? NULL : &pd->space;
+        return pd->ended ? NULL : &pd->space;
     if (*status != ERR_CAP)
         return NULL;
     struct obj *guest = cap_object(self->pd, slot, OBJ_GUEST, RIGHT_CONTROL, status);

@@ -5,6 +5,7 @@
 #include "abi/vcpu.h"
 #include "arch/x86_64/platform.h"
 #include "kernel/notif.h"
+#include "kernel/portal.h"
 #include "kernel/sys_thread.h"
 
 #define RFLAGS_IF    0x200u
@@ -38,7 +39,7 @@ struct thread *thread_new(struct pd *payer, struct pd *pd, uint64_t utcb_va, int
 int64_t sys_thread_create(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct pd, pd, r->rsi, OBJ_PD, RIGHT_CONTROL);
-    if (pd->obj.dead)
+    if (pd->ended)
         return ERR_GONE;
     int64_t status = cap_reserve(self->pd, r->rdi);
     if (status != OK)
@@ -59,16 +60,6 @@ void thread_set_entry(struct thread *thread, uint64_t rip, uint64_t rsp, uint64_
     };
 }
 
-static void make_ready(struct thread *thread)
-{
-    spin_lock(&thread->lock);
-    thread->state = THREAD_READY;
-    thread->suspend = false;
-    if (thread->sc)
-        sched_ready(thread->sc);
-    spin_unlock(&thread->lock);
-}
-
 int64_t sys_thread_start(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct thread, thread, r->rdi, OBJ_THREAD, RIGHT_CONTROL);
@@ -77,7 +68,11 @@ int64_t sys_thread_start(struct thread *self, struct regs *r)
     if (r->rsi >= USER_TOP || r->rdx >= USER_TOP)
         return ERR_ARG;
     thread_set_entry(thread, r->rsi, r->rdx, r->r10);
-    make_ready(thread);
+    spin_lock(&thread->lock);
+    thread->state = THREAD_READY;
+    if (thread->sc)
+        sched_ready(thread->sc);
+    spin_unlock(&thread->lock);
     return OK;
 }
 
@@ -88,10 +83,10 @@ int64_t sys_thread_suspend(struct thread *self, struct regs *r)
         thread_cancel_wait(thread, ERR_GONE);
     spin_lock(&thread->lock);
     int64_t status = OK;
-    if (thread->state == THREAD_BLOCKED)
+    if (thread->state == THREAD_BLOCKED && list_empty(&thread->waiting))
         thread->state = THREAD_SUSPENDED;
-    else if (thread->state == THREAD_READY)
-        thread->suspend = true;
+    else if (thread->state == THREAD_READY || thread->state == THREAD_BLOCKED)
+        thread->suspend = true; /* blocked: only just, it stops when it wakes */
     else
         status = ERR_STATE;
     spin_unlock(&thread->lock);
@@ -103,10 +98,19 @@ int64_t sys_thread_suspend(struct thread *self, struct regs *r)
 int64_t sys_thread_resume(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct thread, thread, r->rdi, OBJ_THREAD, RIGHT_CONTROL);
-    if (thread->state != THREAD_SUSPENDED && thread->state != THREAD_FAULTED && !thread->suspend)
-        return ERR_STATE;
-    make_ready(thread);
-    return OK;
+    spin_lock(&thread->lock);
+    int64_t status = OK;
+    if (thread->state == THREAD_SUSPENDED || thread->state == THREAD_FAULTED) {
+        thread->state = THREAD_READY;
+        thread->wait = WAIT_NONE;
+        if (thread->sc)
+            sched_ready(thread->sc);
+    } else if (!thread->suspend || thread->state == THREAD_DEAD) {
+        status = ERR_STATE;
+    }
+    thread->suspend = false; /* asked, but it has not stopped yet: it just goes on */
+    spin_unlock(&thread->lock);
+    return status;
 }
 
 int64_t sys_thread_info(struct thread *self, struct regs *r)
@@ -172,6 +176,11 @@ int64_t sys_thread_bind(struct thread *self, struct regs *r)
     notif->bound = thread;
     spin_unlock(&notif->lock);
     thread->bound = notif;
+    /* Signalled before: as if it were now. */
+    if (notif_pending(thread)) {
+        thread_kick(thread);
+        portal_notify(thread, notif);
+    }
     return OK;
 }
 
@@ -243,7 +252,7 @@ int64_t sys_sc_bind(struct thread *self, struct regs *r)
     ARG_OBJECT(struct thread, thread, r->rsi, OBJ_THREAD, RIGHT_CONTROL);
     if (thread->obj.dead)
         return ERR_GONE;
-    if (sc->owner || thread->own_sc)
+    if (sc->owner || sc->sc.thread || thread->own_sc)
         return ERR_EXISTS;
     sc_bind(sc, thread);
     return OK;

@@ -15,85 +15,138 @@ void cpu_reschedule(struct cpu *cpu)
         apic_ipi(cpu->id, VEC_RESCHED);
 }
 
-static void block_locked(struct thread *thread, enum thread_wait wait)
+bool thread_block_locked(struct thread *thread, enum thread_wait wait)
 {
+    if (thread->state != THREAD_READY)
+        return false;
     thread->state = THREAD_BLOCKED;
     thread->wait = (uint8_t)wait;
     if (thread->sc)
         sched_unready(thread->sc);
     cpu_self()->resched = 1;
+    return true;
 }
 
-void thread_block(struct thread *thread, enum thread_wait wait)
+bool thread_block(struct thread *thread, enum thread_wait wait)
 {
     spin_lock(&thread->lock);
-    if (thread->state == THREAD_READY)
-        block_locked(thread, wait);
+    bool blocked = !thread->suspend && thread_block_locked(thread, wait);
     spin_unlock(&thread->lock);
+    return blocked;
 }
 
 bool thread_sleep(struct thread *thread, enum thread_wait wait, const _Atomic uint32_t *pending)
 {
     spin_lock(&thread->lock);
-    bool sleeps = !*pending && thread->state == THREAD_READY;
-    if (sleeps)
-        block_locked(thread, wait);
+    bool sleeps = !*pending && thread_block_locked(thread, wait);
     spin_unlock(&thread->lock);
     return sleeps;
+}
+
+bool thread_wake_locked(struct thread *thread)
+{
+    if (thread->state != THREAD_BLOCKED)
+        return false;
+    thread->state = THREAD_READY;
+    thread->wait = WAIT_NONE;
+    if (thread->sc)
+        sched_ready(thread->sc);
+    return true;
 }
 
 bool thread_wake(struct thread *thread)
 {
     spin_lock(&thread->lock);
-    bool was_blocked = thread->state == THREAD_BLOCKED;
-    if (was_blocked) {
-        thread->state = THREAD_READY;
-        thread->wait = WAIT_NONE;
-        if (thread->sc)
-            sched_ready(thread->sc);
-    }
+    bool woken = thread_wake_locked(thread);
     spin_unlock(&thread->lock);
-    return was_blocked;
+    return woken;
 }
 
 void thread_kick(struct thread *thread)
 {
-    if (thread->state == THREAD_BLOCKED && thread->wait == WAIT_VCPU) {
-        thread_wake(thread);
+    /* The lock orders this after or before thread_sleep(): either it sees the event that the caller
+     * has stored, or the sleeping thread is seen here. */
+    spin_lock(&thread->lock);
+    bool woken = thread->wait == WAIT_VCPU && thread_wake_locked(thread);
+    spin_unlock(&thread->lock);
+    if (woken)
         return;
-    }
     struct cpu *cpu = cpus[thread->cpu];
     struct vcpu *vcpu = thread->vcpu;
     if (vcpu && cpu->in_guest == vcpu && cpu != cpu_self())
         apic_ipi(cpu->id, VEC_RESCHED);
 }
 
+/* Lock of the queue that the thread is in, by what it waits for. */
+static spinlock_t *queue_lock(struct thread *thread)
+{
+    switch (thread->wait) {
+    case WAIT_NOTIF:
+        return &thread->waits_notif->lock;
+    case WAIT_PORTAL_CALL:
+    case WAIT_PORTAL_SERVE: {
+        struct portal *portal = thread->portal;
+        return portal ? &portal->lock : NULL;
+    }
+    default:
+        return NULL;
+    }
+}
+
+/* false: it is in no queue, somebody else ends its wait. */
+static bool leave_queue(struct thread *thread)
+{
+    for (;;) {
+        spinlock_t *lock = queue_lock(thread);
+        if (!lock)
+            return false;
+        spin_lock(lock);
+        bool same = queue_lock(thread) == lock; /* it may have been woken, and wait elsewhere */
+        bool queued = same && !list_empty(&thread->waiting);
+        if (queued) {
+            list_del(&thread->waiting);
+            thread->portal = NULL;
+            timer_disarm(&thread->timeout);
+        }
+        spin_unlock(lock);
+        if (same)
+            return queued;
+    }
+}
+
+/* false: the server is just answering. */
+static bool leave_call(struct thread *thread)
+{
+    struct thread *server = thread->server, *caller = thread;
+    if (!server || !__atomic_compare_exchange_n((struct thread **)&server->caller, &caller, NULL,
+                                                false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+        return false;
+    thread->server = NULL;
+    return true;
+}
+
 void thread_cancel_wait(struct thread *thread, int64_t status)
 {
-    enum thread_wait wait = thread->wait;
-    if (thread->state != THREAD_BLOCKED)
-        return;
-    bool unlinked = wait == WAIT_REPLY;
-    spinlock_t *lock = NULL;
-    if (wait == WAIT_NOTIF && thread->waits_notif)
-        lock = &thread->waits_notif->lock;
-    else if ((wait == WAIT_PORTAL_CALL || wait == WAIT_PORTAL_SERVE) && thread->portal)
-        lock = &thread->portal->lock;
-    if (lock) {
-        spin_lock(lock);
-        unlinked = !list_empty(&thread->waiting);
-        list_del(&thread->waiting);
-        spin_unlock(lock);
-    }
-    timer_disarm(&thread->timeout);
-    if (wait == WAIT_VCPU && thread->vcpu)
+    bool ended = false;
+    if (thread->wait == WAIT_VCPU && thread->vcpu)
         vcpu_abort(thread, thread->vcpu, status);
-    else if (unlinked)
+    else if (thread->wait == WAIT_REPLY)
+        ended = leave_call(thread);
+    else
+        ended = leave_queue(thread);
+    if (ended)
         thread->regs.rax = (uint64_t)status;
-    if (wait == WAIT_REPLY && thread->server) {
-        thread->server->caller = NULL;
-        thread->server = NULL;
-    }
+}
+
+static void disown_sc(struct thread *thread)
+{
+    if (!thread->own_sc)
+        return;
+    struct sc_object *object = container_of(thread->own_sc, struct sc_object, sc);
+    if (object->owner == thread)
+        object->owner = NULL;
+    if (object->sc.thread == thread)
+        object->sc.thread = NULL;
 }
 
 void thread_kill(struct thread *thread)
@@ -101,20 +154,23 @@ void thread_kill(struct thread *thread)
     ASSERT(spin_held(&object_lock));
     if (thread->state == THREAD_DEAD)
         return;
-    thread_cancel_wait(thread, ERR_GONE);
+    /* First of all, so that it cannot go to sleep any more; then out of where it sleeps. */
     spin_lock(&thread->lock);
+    bool slept = thread->state == THREAD_BLOCKED;
     thread->state = THREAD_DEAD;
-    if (thread->own_sc && thread->own_sc->thread == thread)
-        thread->own_sc->thread = NULL;
+    disown_sc(thread);
     if (thread->sc)
         sched_unready(thread->sc);
     spin_unlock(&thread->lock);
+    if (slept)
+        thread_cancel_wait(thread, ERR_GONE);
     portal_detach(thread);
     list_del(&thread->in_pd);
     if (thread == thread_self()) {
         cpu_self()->resched = 1;
         return;
     }
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* partner: reschedule() */
     while (thread->on_cpu) {
         cpu_reschedule(cpus[thread->cpu]);
         for (uint32_t i = 0; i < 1000 && thread->on_cpu; i++)
@@ -142,7 +198,8 @@ void thread_fault(struct thread *thread, uint64_t vector, uint64_t error, uint64
     }
     /* Nobody asked to be told: without a line in the log it would just be gone. */
     const struct regs *r = &thread->regs;
-    kprintf("thread without supervisor stopped: vector %llu, error %#llx, address %#llx, RIP %#llx, RSP %#llx\n",
+    kprintf("thread without supervisor stopped: vector %llu, error %#llx, address %#llx, RIP "
+            "%#llx, RSP %#llx\n",
             (unsigned long long)vector, (unsigned long long)error, (unsigned long long)address,
             (unsigned long long)r->rip, (unsigned long long)r->rsp);
 }
@@ -170,7 +227,7 @@ void thread_destroy(struct obj *obj)
     if (thread->fault_notif)
         obj_unref(&thread->fault_notif->obj);
     thread->fault_notif = NULL;
-    if (!thread->pd->obj.dead)
+    if (!thread->pd->ended)
         space_unmap_kernel(&thread->pd->space, thread->utcb_va);
 }
 
@@ -192,17 +249,21 @@ void thread_free(struct obj *obj)
 void sc_object_destroy(struct obj *obj)
 {
     struct sc_object *object = (struct sc_object *)obj;
-    struct thread *thread = object->sc.thread;
-    if (thread && thread != object->owner)
-        return; /* lent: return_sc() ends it */
-    if (thread) {
-        spin_lock(&thread->lock);
+    struct thread *thread = object->owner;
+    if (!thread)
+        return; /* lent at most: return_sc() ends that */
+    spin_lock(&thread->lock);
+    if (thread->sc == &object->sc) {
         sched_unready(&object->sc);
-        if (thread->sc == &object->sc)
-            thread->sc = NULL;
-        spin_unlock(&thread->lock);
-        cpu_reschedule(cpus[thread->cpu]);
+        thread->sc = NULL;
+        object->sc.thread = NULL;
     }
-    object->sc.thread = NULL;
-    sc_fini(&object->sc);
+    spin_unlock(&thread->lock);
+    cpu_reschedule(cpus[thread->cpu]);
+}
+
+/* Only now: until the last CPU let go of it, its budget could run out and arm the timer. */
+void sc_object_free(struct obj *obj)
+{
+    sc_fini(&((struct sc_object *)obj)->sc);
 }

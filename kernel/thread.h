@@ -47,10 +47,11 @@ struct thread { /* OBJ_THREAD */
 
     struct list waiting; /* in a notification's or portal's queue */
     struct notif *waits_notif;
-    struct timer timeout;  /* of notif_wait */
-    struct portal *portal; /* called or served */
-    struct thread *caller; /* served client, waits for our reply */
-    struct thread *server; /* who serves us */
+    struct timer timeout;          /* of notif_wait */
+    struct portal *portal;         /* in whose queue it is; under that portal's lock */
+    struct thread *_Atomic caller; /* served client, waits for our reply; whoever takes it out (we,
+                                      or who ends the call) answers it */
+    struct thread *server;         /* who serves us */
 
     struct notif *bound; /* referenced */
     struct vcpu *vcpu;   /* vcpu_run in progress: resume by vcpu_resume(), not to ring 3 */
@@ -71,8 +72,9 @@ static inline struct thread *thread_self(void)
  * thread_wake(). true: asleep now, the CPU must reschedule (the caller returns to kernel_exit). */
 bool thread_sleep(struct thread *thread, enum thread_wait wait, const _Atomic uint32_t *pending);
 /* Makes a sleeping thread ready; no effect (false) on any other. The waker sets the pending word
- * first. */
+ * first. A thread in a queue is taken out and woken under the queue's lock. */
 bool thread_wake(struct thread *thread);
+bool thread_wake_locked(struct thread *thread); /* thread->lock held */
 /* If the thread is in a guest on some CPU, makes it leave; if it sleeps in HLT (WAIT_VCPU), wakes
  * it. */
 void thread_kick(struct thread *thread);
@@ -81,17 +83,18 @@ void thread_kick(struct thread *thread);
 void thread_cancel_wait(struct thread *thread, int64_t status);
 /* The running thread did something a program must not do: stops it and tells its owner. */
 void thread_fault(struct thread *thread, uint64_t vector, uint64_t error, uint64_t address);
-/* Blocks the running thread without a condition; the caller holds the queue's lock and has queued
- * it. */
-void thread_block(struct thread *thread, enum thread_wait wait);
+/* Blocks the running thread without a condition; the caller holds the queue's lock and queues it
+ * only then. false: it shall stop instead (suspended, killed): the call is to be restarted. */
+bool thread_block(struct thread *thread, enum thread_wait wait);
+bool thread_block_locked(struct thread *thread, enum thread_wait wait); /* thread->lock held */
 
 struct sc_object { /* OBJ_SC */
     struct obj obj;
     struct sc sc;
-    struct thread *owner; /* bound by sc_bind */
+    struct thread *owner; /* bound by sc_bind; NULL when it dies */
 };
 
-/* Object lock from a fast section. false: the thread is being killed by whoever holds it; leave the
+/* Object lock, outside a section. false: the thread is being killed by whoever holds it; leave the
  * kernel. */
 bool object_lock_take(void);
 
@@ -120,5 +123,6 @@ void thread_kill(struct thread *thread);
 void thread_destroy(struct obj *obj);
 void thread_free(struct obj *obj);
 void sc_object_destroy(struct obj *obj);
+void sc_object_free(struct obj *obj);
 
 #endif

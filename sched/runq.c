@@ -14,7 +14,7 @@ struct runq {
     struct list ready[SC_PRIORITIES]; /* (l) */
     uint64_t bitmap;                  /* (l) priorities with contexts in ready[] */
     struct sc *current;               /* (l) not in ready[] */
-    uint64_t quantum_end;             /* (l) of current, while an equal waits */
+    bool sharing;                     /* (l) an equal waits: the slice ends current's turn */
     struct timer slice;
 };
 
@@ -42,12 +42,27 @@ static struct runq *home(const struct sc *sc)
     return cpus[sc->cpu]->runq;
 }
 
+/* Its home may change until the home's lock is held. */
+static struct runq *lock_home(const struct sc *sc)
+{
+    for (;;) {
+        struct runq *rq = home(sc);
+        spin_lock(&rq->lock);
+        if (rq == home(sc))
+            return rq;
+        spin_unlock(&rq->lock);
+    }
+}
+
+/* Front: its turn was interrupted by a higher priority, it goes on with what is left of it. */
 static void enqueue(struct runq *rq, struct sc *sc, bool front)
 {
-    if (front)
+    if (front) {
         list_add(&rq->ready[sc->priority], &sc->ready);
-    else
+    } else {
         list_add_tail(&rq->ready[sc->priority], &sc->ready);
+        sc->turn_left = tsc_from_us(QUANTUM_US);
+    }
     rq->bitmap |= 1ull << sc->priority;
     sc->queued = true;
 }
@@ -60,20 +75,39 @@ static void dequeue(struct runq *rq, struct sc *sc)
     sc->queued = false;
 }
 
+/* Does `sc`, just queued, beat what runs? Equal priority: the turn of what runs is to be timed. */
+static bool beats_current(struct runq *rq, const struct sc *sc)
+{
+    const struct sc *current = rq->current;
+    if (!current || sc->priority > current->priority)
+        return true;
+    bool starts = sc->priority == current->priority && !rq->sharing;
+    rq->sharing |= starts;
+    return starts;
+}
+
+/* Queues it, if it is to be in a queue; home's lock held. true: its CPU shall reschedule. */
+static bool queue_it(struct runq *rq, struct sc *sc)
+{
+    if (!sc->wants_cpu || sc->exhausted || sc->queued ||
+        __atomic_load_n((uint32_t *)&sc->running, __ATOMIC_ACQUIRE))
+        return false;
+    enqueue(rq, sc, false);
+    return beats_current(rq, sc);
+}
+
 static void replenish_fired(struct timer *timer)
 {
     struct sc *sc = container_of(timer, struct sc, replenish);
-    struct runq *rq = home(sc);
-    spin_lock(&rq->lock);
+    struct runq *rq = lock_home(sc);
     sc->exhausted = false;
     sc->left = sc->budget;
     sc->period_end = rdtsc() + sc->period;
-    bool wake = sc->wants_cpu && !sc->queued && rq->current != sc;
-    if (wake)
-        enqueue(rq, sc, false);
+    uint32_t cpu = sc->cpu;
+    bool preempt = queue_it(rq, sc);
     spin_unlock(&rq->lock);
-    if (wake)
-        cpu_reschedule(cpus[sc->cpu]);
+    if (preempt)
+        cpu_reschedule(cpus[cpu]);
 }
 
 void sc_init(struct sc *sc, uint32_t cpu, uint32_t priority, uint64_t budget, uint64_t period)
@@ -94,6 +128,7 @@ static void charge(struct sc *sc, uint64_t now)
     uint64_t ran = now - sc->started;
     sc->started = now;
     sc->used += ran;
+    sc->turn_left -= MIN(sc->turn_left, ran);
     if (!sc->budget)
         return;
     if (now >= sc->period_end) {
@@ -107,48 +142,38 @@ static void charge(struct sc *sc, uint64_t now)
     }
 }
 
-/* Does `sc`, just queued, beat what runs? Equal priority: the quantum starts to count. */
-static bool beats_current(struct runq *rq, const struct sc *sc)
+/* Queues it at its home; ready: its thread can run from now on. */
+static void go_home(struct sc *sc, bool ready)
 {
-    const struct sc *current = rq->current;
-    if (!current)
-        return true;
-    if (sc->priority == current->priority && !rq->quantum_end) {
-        rq->quantum_end = 1; /* the next pick computes it */
-        return true;
-    }
-    return sc->priority > current->priority;
+    struct runq *rq = lock_home(sc);
+    sc->wants_cpu |= ready;
+    uint32_t cpu = sc->cpu;
+    bool preempt = queue_it(rq, sc);
+    spin_unlock(&rq->lock);
+    if (preempt)
+        cpu_reschedule(cpus[cpu]);
 }
 
 void sched_ready(struct sc *sc)
 {
-    struct runq *rq = home(sc);
-    spin_lock(&rq->lock);
-    sc->wants_cpu = true;
-    bool preempt = false;
-    if (!sc->queued && rq->current != sc && !sc->exhausted) {
-        enqueue(rq, sc, false);
-        preempt = beats_current(rq, sc);
-    }
-    spin_unlock(&rq->lock);
-    if (preempt)
-        cpu_reschedule(cpus[sc->cpu]);
+    go_home(sc, true);
 }
 
 void sched_unready(struct sc *sc)
 {
-    struct runq *own = cpu_self()->runq, *rq = home(sc);
+    struct runq *own = cpu_self()->runq;
     spin_lock(&own->lock);
     bool was_current = own->current == sc;
     if (was_current) {
         charge(sc, rdtsc());
         own->current = NULL;
         sc->wants_cpu = false;
+        __atomic_store_n((uint32_t *)&sc->running, 0, __ATOMIC_RELEASE);
     }
     spin_unlock(&own->lock);
     if (was_current)
         return;
-    spin_lock(&rq->lock);
+    struct runq *rq = lock_home(sc);
     sc->wants_cpu = false;
     if (sc->queued)
         dequeue(rq, sc);
@@ -160,22 +185,22 @@ struct sc *sched_current(void)
     return cpu_self()->runq->current;
 }
 
-/* Puts the context that ran back, unless it went to another CPU: then returns it for the caller to
- * move. */
+/* Puts the context that ran back, unless its thread stopped meanwhile (another CPU's
+ * sched_unready() leaves a current context to this one) or it went to another CPU: then returns it
+ * for the caller to move. */
 static struct sc *put_back(struct runq *rq, uint32_t cpu, bool yield, uint64_t now)
 {
     struct sc *sc = rq->current;
     if (!sc)
         return NULL;
     charge(sc, now);
-    bool turn_over = yield || (rq->quantum_end > 1 && now >= rq->quantum_end);
     rq->current = NULL;
-    if (sc->cpu != cpu)
+    __atomic_store_n((uint32_t *)&sc->running, 0, __ATOMIC_RELEASE);
+    if (__atomic_load_n(&sc->cpu, __ATOMIC_ACQUIRE) != cpu)
         return sc;
-    if (!sc->exhausted)
-        enqueue(rq, sc, !turn_over);
-    if (turn_over)
-        rq->quantum_end = 0;
+    /* Made unready from another CPU meanwhile: nobody may find it in a queue again. */
+    if (sc->wants_cpu && !sc->exhausted)
+        enqueue(rq, sc, !yield && sc->turn_left);
     return NULL;
 }
 
@@ -183,13 +208,9 @@ static struct sc *put_back(struct runq *rq, uint32_t cpu, bool yield, uint64_t n
 static void arm_slice(struct runq *rq, struct sc *sc, uint64_t now)
 {
     uint64_t deadline = UINT64_MAX;
-    if (!list_empty(&rq->ready[sc->priority])) {
-        if (rq->quantum_end <= now)
-            rq->quantum_end = now + tsc_from_us(QUANTUM_US);
-        deadline = rq->quantum_end;
-    } else {
-        rq->quantum_end = 0;
-    }
+    rq->sharing = !list_empty(&rq->ready[sc->priority]);
+    if (rq->sharing)
+        deadline = now + sc->turn_left;
     if (sc->budget)
         deadline = MIN(deadline, now + sc->left);
     if (deadline != UINT64_MAX)
@@ -212,34 +233,33 @@ struct sc *sched_pick(bool yield)
         next = list_first(&rq->ready[priority], struct sc, ready);
         dequeue(rq, next);
         rq->current = next;
+        __atomic_store_n((uint32_t *)&next->running, cpu->id + 1, __ATOMIC_RELAXED);
         next->started = now;
         next->switches += next != before;
         arm_slice(rq, next, now);
     }
     spin_unlock(&rq->lock);
     if (moved)
-        sched_ready(moved);
+        go_home(moved, false);
     return next;
 }
 
 void sc_configure(struct sc *sc, uint32_t cpu, uint32_t priority, uint64_t budget, uint64_t period)
 {
-    struct runq *rq = home(sc);
-    spin_lock(&rq->lock);
-    bool queued = sc->queued, running = rq->current == sc, waits = sc->wants_cpu;
-    uint32_t old_cpu = sc->cpu;
-    if (queued)
+    struct runq *rq = lock_home(sc);
+    if (sc->queued)
         dequeue(rq, sc);
-    sc->cpu = cpu;
+    timer_disarm(&sc->replenish); /* under the lock: not one that is armed by the new rules */
     sc->priority = priority;
     sc->budget = budget;
     sc->period = period;
     sc->left = budget;
     sc->exhausted = false;
+    /* Last: partner put_back(), which may run on a CPU that is no more its home. */
+    __atomic_store_n(&sc->cpu, cpu, __ATOMIC_RELEASE);
+    uint32_t running = __atomic_load_n((uint32_t *)&sc->running, __ATOMIC_ACQUIRE);
     spin_unlock(&rq->lock);
-    timer_disarm(&sc->replenish);
     if (running)
-        cpu_reschedule(cpus[old_cpu]);
-    else if (waits)
-        sched_ready(sc);
+        cpu_reschedule(cpus[running - 1]);
+    go_home(sc, false);
 }

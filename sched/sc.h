@@ -14,13 +14,17 @@ struct thread;
 
 struct sc {
     struct list ready; /* in the run queue of cpu, if queued */
-    /* Under the run queue's lock. wants_cpu: its thread can run. */
+    /* Under the lock of the home's run queue. wants_cpu: its thread can run. */
     bool queued, exhausted, wants_cpu;
+    /* 1 + the CPU that runs it, 0: none. Until that CPU puts it back no other queues it, though its
+     * home may have changed. Written under that CPU's lock. */
+    _Atomic uint32_t running;
     uint32_t cpu; /* home */
     uint32_t priority;
     uint64_t budget, period; /* TSC; budget 0: no limit */
     uint64_t left;           /* of the budget in this period */
     uint64_t started;        /* TSC when it was put on the CPU or last charged */
+    uint64_t turn_left;      /* TSC until an equal that waits comes first */
     uint64_t period_end;
     uint64_t used; /* TSC cycles in all */
     uint64_t switches;

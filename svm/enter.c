@@ -9,6 +9,10 @@
 #include "virt/init.h"
 #include "virt/msr.h"
 
+#define DR6_HIT 0xfull
+/* INT3 and INTO: the CPU has moved RIP already. */
+#define EXC_SOFTWARE (1u << 3 | 1u << 4)
+
 /* The guest's FS, GS, LDTR, TR and system call MSRs come in. From here the CPU takes no interrupt
  * and no NMI (GIF is 0); IF must be 1, because with V_INTR_MASKING it is the host's IF that lets a
  * host interrupt end the guest. */
@@ -89,6 +93,42 @@ static void inject(struct vcpu *vcpu, struct svm_vcpu *svm)
     vcpu->event.type = EVENT_NONE;
 }
 
+/* NMIs wait for the end of a shadow, as Intel's CPUs and KVM have it. And QEMU (found by trying, in
+ * 7.2) forgets the shadow that VMRUN should load, so an offered interrupt would come between STI
+ * and HLT. Both wait for one instruction, by a trap of our own; faults of that instruction come
+ * here so that no frame of the guest shows the trap flag. Not when the guest single-steps itself.
+ * False: nothing was changed. */
+static bool hold_in_shadow(const struct vcpu *vcpu, struct svm_vcpu *svm)
+{
+    struct vmcb *vmcb = svm->vmcb;
+    bool irq = svm_assists.qemu && (vmcb->int_control & INT_VIRQ);
+    if (!(irq || vcpu->nmi_pending) || (vmcb->event_inject & EVT_VALID) ||
+        (vmcb->rflags & RFLAGS_TF))
+        return false;
+    vmcb->int_control &= ~INT_VIRQ;
+    vmcb->rflags |= RFLAGS_TF;
+    vmcb->intercept_exceptions = ~EXC_SOFTWARE;
+    svm->held_dr6 = vmcb->dr6;
+    vmcb->dr6 &= ~DR6_HIT;
+    return true;
+}
+
+static void end_hold(struct vcpu *vcpu, const struct svm_vcpu *svm)
+{
+    struct vmcb *vmcb = svm->vmcb;
+    uint64_t hits = vmcb->dr6 & DR6_HIT;
+    program_irq(vcpu, vmcb);
+    vmcb->rflags &= ~RFLAGS_TF;
+    vmcb->intercept_exceptions = EXC_ALWAYS;
+    if (vmcb->rip == vcpu->rip) /* not executed yet */
+        vmcb->int_shadow |= 1;
+    if (vmcb->exit_code == EXIT_EXC + EXC_PF)
+        vmcb->cr2 = vmcb->exit_info2;
+    vmcb->dr6 = svm->held_dr6 | hits;
+    if (vmcb->exit_code == EXIT_EXC + EXC_DB && !hits) /* the guest has no breakpoint there */
+        vmcb->exit_code = EXIT_FERR;
+}
+
 /* What was being delivered when the guest stopped. INT n, INT3 and INTO are executed again. */
 static void interrupted_event(struct vcpu *vcpu, uint64_t info)
 {
@@ -157,7 +197,13 @@ enum vexit svm_run(struct vcpu *vcpu)
     if (unlikely(svm_assists.barriers))
         mitigate_exit(true);
 
+    bool shadow = (vcpu->block & VCPU_BLOCK_SHADOW) != 0;
+    bool held = unlikely(shadow) && hold_in_shadow(vcpu, svm);
     svm_world_switch(vcpu->page->gpr, svm->vmcb_pa.v);
+    if (unlikely(held))
+        end_hold(vcpu, svm);
+    if (unlikely(shadow) && vcpu->nmi_pending)
+        vcpu_note(vcpu, REQ_NMI);
 
     if (unlikely(svm_assists.barriers))
         mitigate_vmexit();

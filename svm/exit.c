@@ -52,11 +52,14 @@ static enum vexit decode_npf(struct vcpu *vcpu, const struct vmcb *vmcb)
     return VEXIT_NPF;
 }
 
+/* #DF, #TS, #NP, #SS, #GP, #PF, #AC */
+#define WITH_ERROR 0x27d00u
+
 static enum vexit decode_exception(struct vcpu *vcpu, const struct vmcb *vmcb)
 {
     struct vexit_info *x = &vcpu->x;
     x->vector = (uint8_t)(vmcb->exit_code - EXIT_EXC);
-    x->has_error = x->vector == EXC_AC;
+    x->has_error = WITH_ERROR >> x->vector & 1;
     x->error = (uint32_t)vmcb->exit_info1;
     x->insn_len = 0;
     return x->vector == 18 ? VEXIT_MCE : VEXIT_EXC;

@@ -6,6 +6,9 @@
 #include "svm/vmcb.h"
 #include "virt/vcpu.h"
 
+/* #DB and #AC: a guest could make the CPU deliver them without end, with interrupts shut out. */
+#define EXC_ALWAYS ((1u << EXC_DB) | (1u << EXC_AC) | (1u << 18))
+
 /* What the CPU offers and the command line allows. */
 struct svm_assists {
     bool next_rip, decode, flush_asid, clean_bits, pause_filter;
@@ -36,6 +39,7 @@ struct svm_vcpu {
     const struct cpu *cpu; /* where asid is valid */
     uint64_t asid_generation;
     uint64_t iret_rip;
+    uint64_t held_dr6; /* the guest's, while a shadow holds an interrupt back */
 };
 
 static inline struct svm_vcpu *svm_of(const struct vcpu *vcpu)

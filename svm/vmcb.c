@@ -18,8 +18,6 @@
      MISC2_SKINIT | MISC2_WBINVD | MISC2_MONITOR | MISC2_MWAIT | MISC2_MWAIT_COND | MISC2_XSETBV | \
      MISC2_RDPRU)
 #define MISC3_ALWAYS (MISC3_INVLPGB | MISC3_MCOMMIT | MISC3_TLBSYNC)
-/* #DB and #AC: a guest could make the CPU deliver them without end, with interrupts shut out. */
-#define EXC_ALWAYS ((1u << EXC_DB) | (1u << EXC_AC) | (1u << 18))
 
 #define PAUSE_COUNT     3000u
 #define PAUSE_THRESHOLD 128u
@@ -27,17 +25,26 @@
 static uint8_t *iopm, *msrpm;
 
 /* Two bits an MSR, 2 KiB a range: 0, c0000000, c0010000. (AMD APM vol. 2, "MSR Intercepts".) */
-static void msr_pass(uint32_t index)
+static void msr_pass(uint32_t index, bool writes)
 {
     uint32_t base = index >= 0xc0000000u ? 0x800u : 0, n = index & 0x1fffu;
-    msrpm[base + n / 4] &= (uint8_t) ~(3u << (n % 4 * 2));
+    msrpm[base + n / 4] &= (uint8_t) ~((writes ? 3u : 1u) << (n % 4 * 2));
 }
 
 /* What VMLOAD and VMSAVE switch is the guest's own; all other MSRs are intercepted. EFER is,
  * because SVME must stay set; PAT is, because not every implementation keeps the guest's apart. */
 static const uint32_t passed[] = {
-    MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_STAR,    MSR_LSTAR,
-    MSR_CSTAR,       MSR_SFMASK,       MSR_FS_BASE,      MSR_GS_BASE, MSR_KERNEL_GS,
+    MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_STAR, MSR_SFMASK,
+};
+
+/* WRMSR of an address that is not canonical faults; on QEMU (found by trying, in 7.2) it does not,
+ * so there writes are looked at here. */
+static const uint32_t addresses[VREGS] = {
+    [VREG_LSTAR] = MSR_LSTAR,
+    [VREG_CSTAR] = MSR_CSTAR,
+    [VREG_FS_BASE] = MSR_FS_BASE,
+    [VREG_GS_BASE] = MSR_GS_BASE,
+    [VREG_KERNEL_GS_BASE] = MSR_KERNEL_GS,
 };
 
 bool svm_maps_init(void)
@@ -51,7 +58,10 @@ bool svm_maps_init(void)
     for (uint32_t i = 0; i < PAGE_SIZE << MSRPM_ORDER; i++)
         msrpm[i] = 0xff;
     for (uint32_t i = 0; i < ARRAY_LEN(passed); i++)
-        msr_pass(passed[i]);
+        msr_pass(passed[i], true);
+    for (uint32_t i = 0; i < VREGS; i++)
+        if (addresses[i])
+            msr_pass(addresses[i], !svm_assists.qemu);
     return true;
 }
 
@@ -135,17 +145,29 @@ static struct vmcb_segment *segment(struct vmcb *vmcb, uint32_t which)
     }
 }
 
-/* Attributes: the VMCB packs type..P in 7:0 and AVL..G in 11:8, as the ABI does. */
-static void save_segments(struct vmcb *vmcb, struct vcpu_page *to)
+/* Attributes: the VMCB packs type..P in 7:0 and AVL..G in 11:8, as the ABI does; what is not
+ * present is unusable. The low word of both structures is selector, attributes, limit. */
+static inline void save_segment(const struct vmcb_segment *from, struct vcpu_segment *to)
 {
-    for (uint32_t i = 0; i < SEG_COUNT; i++) {
-        const struct vmcb_segment *from = segment(vmcb, i);
-        uint16_t attr = from->attr & 0xfff;
-        if (!(attr & SEG_ATTR_P))
-            attr |= SEG_ATTR_UNUSABLE;
-        to->seg[i] = (struct vcpu_segment){
-            .base = from->base, .limit = from->limit, .selector = from->selector, .attr = attr};
-    }
+    uint64_t low;
+    __builtin_memcpy(&low, from, sizeof(low));
+    low |= (~low >> 23 & 1) << 28;
+    __builtin_memcpy(to, &low, sizeof(low));
+    to->base = from->base;
+}
+_Static_assert(SEG_ATTR_P << 16 == 1u << 23 && (uint64_t)SEG_ATTR_UNUSABLE << 16 == 1u << 28,
+               "save_segment's shifts");
+
+static void save_segments(const struct vmcb *vmcb, struct vcpu_page *to)
+{
+    save_segment(&vmcb->es, &to->seg[SEG_ES]);
+    save_segment(&vmcb->cs, &to->seg[SEG_CS]);
+    save_segment(&vmcb->ss, &to->seg[SEG_SS]);
+    save_segment(&vmcb->ds, &to->seg[SEG_DS]);
+    save_segment(&vmcb->fs, &to->seg[SEG_FS]);
+    save_segment(&vmcb->gs, &to->seg[SEG_GS]);
+    save_segment(&vmcb->ldtr, &to->seg[SEG_LDTR]);
+    save_segment(&vmcb->tr, &to->seg[SEG_TR]);
     to->gdtr = (struct vcpu_table){.base = vmcb->gdtr.base, .limit = vmcb->gdtr.limit};
     to->idtr = (struct vcpu_table){.base = vmcb->idtr.base, .limit = vmcb->idtr.limit};
 }
@@ -174,6 +196,10 @@ void svm_save(struct vcpu *vcpu, struct vcpu_page *to, uint32_t groups)
         to->rflags = vmcb->rflags;
         if (groups == VCPU_GROUP_CORE)
             return;
+    }
+    if (groups & VCPU_GROUP_CODE) {
+        save_segment(&vmcb->cs, &to->seg[SEG_CS]);
+        save_segment(&vmcb->ss, &to->seg[SEG_SS]);
     }
     if (groups & VCPU_GROUP_SEGS)
         save_segments(vmcb, to);
@@ -246,7 +272,7 @@ int64_t svm_load(struct vcpu *vcpu, const struct vcpu_page *from, uint32_t group
     return OK;
 }
 
-/* Never asked inside for what VMSAVE stores: those MSRs are not intercepted. */
+/* Never asked inside for what VMSAVE stores: reads of those MSRs are not intercepted. */
 static uint64_t *field(struct vmcb *vmcb, enum vreg which)
 {
     switch (which) {
@@ -303,6 +329,10 @@ void svm_set(struct vcpu *vcpu, enum vreg which, uint64_t value)
     struct svm_vcpu *svm = svm_of(vcpu);
     if (which == VREG_CPL)
         return;
+    if (addresses[which]) { /* between enter and leave it is in the CPU */
+        wrmsr(addresses[which], value);
+        return;
+    }
     *field(svm->vmcb, which) = which == VREG_EFER ? value | EFER_SVME : value;
     if (which == VREG_EFER)
         svm->clean &= ~CLEAN_CR;

@@ -43,7 +43,8 @@ enum verdict event_exception(struct vcpu *vcpu, uint8_t vector, bool has_error, 
             error = 0;
         }
     } else if (old->type == EVENT_NMI) {
-        vcpu->nmi_pending = true; /* comes back after the exception's handler */
+        vcpu->nmi_pending =
+            (uint8_t)MIN(vcpu->nmi_pending + 1, 2); /* comes back after the exception's handler */
         vcpu->block &= ~VCPU_BLOCK_NMI;
         vcpu_note(vcpu, REQ_NMI);
     }
@@ -77,10 +78,17 @@ static void offer(struct vcpu *vcpu, enum virq_state state, enum virq_source sou
     virt->offer(vcpu);
 }
 
+bool event_extint(const struct vcpu *vcpu)
+{
+    return unlikely(__atomic_load_n((const uint32_t *)&vcpu->extint, __ATOMIC_ACQUIRE)) &&
+           vlapic_extint(&vcpu->lapic);
+}
+
 void event_update(struct vcpu *vcpu)
 {
-    if (vcpu->nmi_pending && !(vcpu->block & VCPU_BLOCK_NMI) && vcpu->event.type == EVENT_NONE) {
-        vcpu->nmi_pending = false;
+    if (vcpu->nmi_pending && !(vcpu->block & (VCPU_BLOCK_NMI | VCPU_BLOCK_SHADOW)) &&
+        vcpu->event.type == EVENT_NONE) {
+        vcpu->nmi_pending--;
         vcpu->event = (struct vcpu_event){.type = EVENT_NMI, .vector = 2};
         vcpu->stat[STAT_INJECT_NMI]++;
     }
@@ -89,7 +97,7 @@ void event_update(struct vcpu *vcpu)
         return;
     }
     /* An ExtINT's vector is known only to the VMM's PIC, so the VMM is asked once it can go in. */
-    if (__atomic_load_n((uint32_t *)&vcpu->extint, __ATOMIC_ACQUIRE)) {
+    if (event_extint(vcpu)) {
         offer(vcpu, IRQ_WINDOW, IRQ_FROM_EVENT, 0, true);
         return;
     }

@@ -9,6 +9,7 @@
 #define EXC_UD 6u
 #define EXC_DF 8u
 #define EXC_GP 13u
+#define EXC_PF 14u
 #define EXC_AC 17u
 
 /* Queues a fault for the next entry; an event that was cut short by the exit is combined with it
@@ -20,6 +21,8 @@ void event_again(struct vcpu *vcpu, const struct vcpu_event *event);
 void event_update(struct vcpu *vcpu);
 /* After an exit: an offered vector was taken. */
 void event_taken(struct vcpu *vcpu);
+/* Does the 8259's line ask this vCPU for an INTA cycle? */
+bool event_extint(const struct vcpu *vcpu);
 /* Would the guest be woken from HLT? */
 bool event_wakes(struct vcpu *vcpu);
 

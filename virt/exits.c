@@ -27,7 +27,7 @@ static enum verdict exit_window(struct vcpu *vcpu)
 {
     vcpu->irq.state = IRQ_IDLE;
     virt->offer(vcpu);
-    if (!__atomic_load_n((uint32_t *)&vcpu->extint, __ATOMIC_ACQUIRE)) {
+    if (!event_extint(vcpu)) {
         vcpu_note(vcpu, REQ_IRQ);
         return RUN;
     }
@@ -82,7 +82,7 @@ static enum verdict exit_npf(struct vcpu *vcpu)
     page->exit.mmio.gla = x->gla;
     page->exit.mmio.gla_valid = x->gla_valid;
     page->exit.mmio.flags = x->flags;
-    return vcpu_to_vmm(vcpu, VCPU_EXIT_MMIO, VCPU_GROUP_SEGS | VCPU_GROUP_CTRL);
+    return vcpu_to_vmm(vcpu, VCPU_EXIT_MMIO, VCPU_GROUP_CODE | VCPU_GROUP_CTRL);
 }
 
 static enum verdict exit_cpuid(struct vcpu *vcpu)
@@ -167,9 +167,8 @@ static enum verdict exit_pause(struct vcpu *vcpu)
 static enum verdict exit_hypercall(struct vcpu *vcpu)
 {
     vcpu->stat[STAT_HYPERCALL]++;
-    if (pv_hypercall(vcpu))
-        return vcpu_skip(vcpu);
-    return vcpu_to_vmm(vcpu, VCPU_EXIT_HYPERCALL, VCPU_GROUP_CORE);
+    pv_hypercall(vcpu);
+    return vcpu_skip(vcpu);
 }
 
 static enum verdict exit_xsetbv(struct vcpu *vcpu)
@@ -255,7 +254,13 @@ static enum verdict exit_invalid(struct vcpu *vcpu)
 {
     vcpu->page->exit.invalid.code = vcpu->x.code;
     vcpu->page->exit.invalid.info = vcpu->x.info;
-    vcpu->page->exit.invalid.rule[0] = '\0';
+    char *rule = vcpu->page->exit.invalid.rule;
+    const char *text = vcpu->x.rule ? vcpu->x.rule : "";
+    uint32_t i = 0;
+    for (; text[i] && i < sizeof(vcpu->page->exit.invalid.rule) - 1; i++)
+        rule[i] = text[i];
+    rule[i] = '\0';
+    vcpu->x.rule = NULL;
     return vcpu_to_vmm(vcpu, VCPU_EXIT_INVALID, VCPU_GROUP_ALL);
 }
 

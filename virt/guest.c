@@ -23,7 +23,7 @@ static void deliver(struct vcpu *vcpu, const struct apic_message *m)
         vcpu_request(vcpu, REQ_IRQ);
         return;
     case APIC_NMI:
-        vcpu_request(vcpu, REQ_NMI);
+        vcpu_send_nmi(vcpu);
         return;
     case APIC_INIT:
         vcpu_request(vcpu, REQ_INIT);

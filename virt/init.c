@@ -41,7 +41,8 @@ void vcpu_reset(struct vcpu *vcpu, bool init)
     vcpu->event = (struct vcpu_event){.type = EVENT_NONE};
     vcpu->event_vector = 0;
     vcpu->irq = (struct virq){.state = IRQ_IDLE};
-    vcpu->nmi_pending = vcpu->hlt_reported = false;
+    vcpu->nmi_pending = 0;
+    vcpu->hlt_reported = false;
     virt->offer(vcpu);
     for (uint32_t i = 0; i < 4; i++)
         vcpu->dr[i] = 0;

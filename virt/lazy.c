@@ -75,10 +75,13 @@ void lazy_unload(struct vcpu *vcpu)
 
 void lazy_release(struct cpu *cpu, struct vcpu *vcpu)
 {
+    /* Only this CPU itself sets and clears what is equal here. */
+    if (__atomic_load_n(&vcpu->cpu, __ATOMIC_RELAXED) != cpu)
+        return;
     lazy_unload(vcpu);
     if (cpu->fpu_owner == &vcpu->fpu)
         fpu_release();
-    if (vcpu->cpu == cpu)
-        virt->put(vcpu);
-    vcpu->cpu = NULL;
+    virt->put(vcpu);
+    /* Partner: claim(). */
+    __atomic_store_n(&vcpu->cpu, NULL, __ATOMIC_RELEASE);
 }

@@ -12,7 +12,7 @@
 void lazy_load(struct cpu *cpu, struct vcpu *vcpu);
 /* End of vcpu_run: debug registers and TSC_AUX. */
 void lazy_unload(struct vcpu *vcpu);
-/* Everything: the thread leaves the CPU. */
+/* Everything, if it is here: the thread leaves the CPU. */
 void lazy_release(struct cpu *cpu, struct vcpu *vcpu);
 /* The guest uses debug registers. Inside. */
 void lazy_load_dr(struct vcpu *vcpu);

@@ -35,7 +35,7 @@ enum vexit {
     VEXIT_MCE,   /* machine check while the guest ran */
     VEXIT_AGAIN, /* nothing to do */
     VEXIT_SHUTDOWN,
-    VEXIT_INVALID, /* x.code, x.info */
+    VEXIT_INVALID, /* x.code, x.info, x.rule */
     VEXITS
 };
 
@@ -104,6 +104,6 @@ struct virt_ops {
 
 /* The one in use; NULL: this machine cannot run guests. */
 extern const struct virt_ops *virt;
-extern const struct virt_ops svm_ops;
+extern const struct virt_ops svm_ops, vmx_ops;
 
 #endif

@@ -9,10 +9,13 @@
 #include "virt/guest.h"
 #include "virt/vcpu.h"
 
+#define HC_POLL_IRQ    1u
 #define HC_KICK_CPU    5u
 #define HC_SEND_IPI    10u
 #define HC_SCHED_YIELD 11u
+#define KVM_EPERM      1u
 #define KVM_EINVAL     22u
+#define KVM_ENOSYS     1000u
 
 #define PV_ENABLE 1u
 
@@ -223,10 +226,12 @@ static uint64_t send_ipis(struct vcpu *vcpu, const uint64_t map[2], uint32_t bas
     struct apic_message m = {.vector = (uint8_t)icr, .mode = (icr >> 8) & 7, .x2 = true};
     uint64_t count = 0;
     if (m.mode != APIC_FIXED && m.mode != APIC_NMI)
-        return (uint64_t)-KVM_EINVAL;
+        return (uint64_t) - (int64_t)KVM_EINVAL;
     for (uint32_t i = 0; i < 128; i++) {
         if (!(map[i / 64] >> (i % 64) & 1))
             continue;
+        if ((uint64_t)base + i >= GUEST_VCPUS)
+            break; /* nor is there a broadcast here */
         m.dest = base + i;
         count += guest_deliver(vcpu->guest, &m, NULL);
     }
@@ -246,28 +251,28 @@ static void kick_cpu(struct vcpu *vcpu, uint32_t apic_id)
     }
 }
 
-bool pv_hypercall(struct vcpu *vcpu)
+static uint64_t hypercall(struct vcpu *vcpu)
 {
     const uint64_t *gpr = vcpu->page->gpr;
     uint64_t map[2] = {gpr[GPR_RBX], gpr[GPR_RCX]};
-    uint64_t rdx = gpr[GPR_RDX], rsi = gpr[GPR_RSI];
-    if (vcpu->rax != HC_KICK_CPU && vcpu->rax != HC_SEND_IPI && vcpu->rax != HC_SCHED_YIELD)
-        return false;
-    if (virt->get(vcpu, VREG_CPL) != 0) {
-        vcpu->rax = (uint64_t)-1; /* KVM_EPERM */
-        return true;
-    }
     switch (vcpu->rax) {
+    case HC_POLL_IRQ: /* the exit itself did it */
+        return 0;
     case HC_SEND_IPI:
-        vcpu->rax = send_ipis(vcpu, map, (uint32_t)rdx, (uint32_t)rsi);
-        return true;
+        return send_ipis(vcpu, map, (uint32_t)gpr[GPR_RDX], (uint32_t)gpr[GPR_RSI]);
     case HC_KICK_CPU:
         kick_cpu(vcpu, (uint32_t)map[1]);
-        vcpu->rax = 0;
-        return true;
-    default: /* yield: to whom the scheduler finds */
+        return 0;
+    case HC_SCHED_YIELD: /* to whom the scheduler finds */
         __atomic_store_n((uint32_t *)&cpu_self()->resched, 1, __ATOMIC_RELAXED);
-        vcpu->rax = 0;
-        return true;
+        return 0;
+    default:
+        return (uint64_t) - (int64_t)KVM_ENOSYS;
     }
+}
+
+void pv_hypercall(struct vcpu *vcpu)
+{
+    bool allowed = virt->get(vcpu, VREG_CPL) == 0;
+    vcpu->rax = allowed ? hypercall(vcpu) : (uint64_t) - (int64_t)KVM_EPERM;
 }

@@ -26,8 +26,8 @@ struct pv {
     bool kicked;    /* atomic: KICK_CPU ends the next HLT */
 };
 
-/* Hypercall number in RAX; false: not ours. Sets RAX. */
-bool pv_hypercall(struct vcpu *vcpu);
+/* Hypercall number in RAX; sets RAX. */
+void pv_hypercall(struct vcpu *vcpu);
 /* false: #GP. */
 bool pv_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 bool pv_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value);

@@ -35,7 +35,8 @@ void vcpu_save_core(struct vcpu *vcpu)
 void vcpu_save_groups(struct vcpu *vcpu, uint32_t groups)
 {
     struct vcpu_page *page = vcpu->page;
-    uint32_t vendor = VCPU_GROUP_SEGS | VCPU_GROUP_CTRL | VCPU_GROUP_DEBUG | VCPU_GROUP_SYSCALL;
+    uint32_t vendor =
+        VCPU_GROUP_SEGS | VCPU_GROUP_CTRL | VCPU_GROUP_DEBUG | VCPU_GROUP_SYSCALL | VCPU_GROUP_CODE;
     if (groups & VCPU_GROUP_DEBUG) {
         if (vcpu->dr_loaded)
             lazy_store_dr(vcpu);

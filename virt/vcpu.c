@@ -59,6 +59,14 @@ enum verdict vcpu_to_vmm(struct vcpu *vcpu, enum vcpu_exit reason, uint32_t grou
     return TO_VMM;
 }
 
+/* One is taken, one more is latched; while the handler of one runs there is room for the latter. */
+static void collect_nmis(struct vcpu *vcpu)
+{
+    uint32_t come = __atomic_exchange_n((uint32_t *)&vcpu->nmis, 0, __ATOMIC_RELAXED);
+    uint32_t room = vcpu->block & VCPU_BLOCK_NMI ? 1 : 2;
+    vcpu->nmi_pending = (uint8_t)MIN(vcpu->nmi_pending + MIN(come, room), room);
+}
+
 /* Requests that are served with the guest's state loaded. */
 static void serve_inside(struct vcpu *vcpu)
 {
@@ -66,7 +74,7 @@ static void serve_inside(struct vcpu *vcpu)
     if (taken & REQ_FLUSH)
         vcpu->flush = true;
     if (taken & REQ_NMI)
-        vcpu->nmi_pending = true;
+        collect_nmis(vcpu);
     if (taken & REQ_TIMER)
         vlapic_timer_expired(vcpu);
     if (taken & (REQ_IRQ | REQ_NMI | REQ_TIMER))
@@ -111,7 +119,7 @@ static enum vcpu_outcome finish(struct thread *thread, struct vcpu *vcpu, int64_
 /* Registers of group CORE and what else the exit promises go to the page. Outside. */
 static void publish(struct vcpu *vcpu)
 {
-    uint32_t groups = vcpu->page->valid & VCPU_GROUP_ALL;
+    uint32_t groups = vcpu->page->valid & (VCPU_GROUP_ALL | VCPU_GROUP_CODE);
     vcpu_save_core(vcpu);
     if (groups & ~VCPU_GROUP_CORE)
         vcpu_save_groups(vcpu, groups & ~VCPU_GROUP_CORE);

@@ -36,6 +36,7 @@ struct vexit_info {
     uint64_t next_rip; /* PIO */
     uint64_t gpa, gla; /* NPF */
     uint64_t code, info;
+    const char *rule; /* INVALID: which rule was broken; NULL: not known */
     uint32_t error;
     uint16_t port;
     uint8_t size, flags, vector, number;
@@ -61,7 +62,7 @@ struct vcpu { /* OBJ_VCPU */
     bool stepping;            /* (w) RFLAGS.TF at the exit */
     uint8_t run_state;        /* (w) VCPU_RUN_* */
     bool flush;               /* (w) the next entry must not use old guest-physical translations */
-    bool nmi_pending;         /* (w) */
+    uint8_t nmi_pending;      /* (w) at most two: one to be taken, one latched behind it */
     uint8_t eoi_vector;       /* (w) see REQ_EOI */
     bool hlt_reported;        /* (w) VCPU_EXIT_HLT_IF0 was given */
     struct vcpu_event event;  /* (w) goes in at the next entry: exception, NMI, INT n */
@@ -77,13 +78,14 @@ struct vcpu { /* OBJ_VCPU */
     uint64_t dr[4];           /* (w) when not in the CPU's registers */
     bool dr_loaded;           /* (w) dr[] is in the CPU */
     bool aux_loaded;          /* (w) tsc_aux is in the CPU, and not 0 */
-    struct cpu *cpu;          /* (w) where it ran last, unless it was put since */
+    struct cpu *cpu;          /* (w) whose registers hold some of its state; NULL: none */
     struct fpu_area fpu;      /* (w) */
     uint64_t *shadow;         /* (w) cells of MSR_RULE_SHADOW, one page */
     struct pv pv;             /* (w) and object lock */
     spinlock_t lock;          /* thread */
     struct thread *thread;    /* (l) the owner */
     _Atomic uint32_t extint;  /* (a) the line at LINT0 */
+    _Atomic uint32_t nmis;    /* (a) that came since REQ_NMI was served */
     _Atomic uint32_t sipi;    /* (a) vector of the last SIPI */
     int64_t abort_status;     /* before REQ_ABORT */
     uint64_t entered, paused; /* (w) TSC of the last enter, of the last preemption; 0: none */
@@ -95,6 +97,12 @@ _Static_assert(sizeof(struct vcpu) <= 2048, "one slab object");
 
 /* Asks something of a vCPU, from any CPU: makes it look at its requests soon. */
 void vcpu_request(struct vcpu *vcpu, uint32_t bits);
+/* An NMI arrives, from any CPU. */
+static inline void vcpu_send_nmi(struct vcpu *vcpu)
+{
+    __atomic_fetch_add((uint32_t *)&vcpu->nmis, 1, __ATOMIC_RELAXED);
+    vcpu_request(vcpu, REQ_NMI);
+}
 /* The owner asks itself: the bits are seen before the next entry. */
 static inline void vcpu_note(struct vcpu *vcpu, uint32_t bits)
 {

@@ -77,6 +77,8 @@ int64_t sys_vcpu_create(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct guest, guest, r->rsi, OBJ_GUEST, RIGHT_CONTROL);
     uint64_t apic_id = r->rdx;
+    if (!cpu_self()->virt)
+        return ERR_CPU;
     if (apic_id >= GUEST_VCPUS - 1) /* 255 is the broadcast */
         return ERR_ARG;
     if (guest->tables->vcpu[apic_id])
@@ -132,13 +134,16 @@ void vcpu_free(struct obj *obj)
         obj_unref(&vcpu->guest->obj);
 }
 
-/* Not while it runs; nor while the registers of another CPU, whose thread ran it last and has not
- * been switched out, hold its extended state. */
+/* Not while it runs; nor while another CPU, whose thread ran it last and has not been switched out,
+ * holds some of its state: extended state, or an active VMCS. */
 static int64_t claim(struct vcpu *vcpu, struct thread *self)
 {
+    if (!cpu_self()->virt)
+        return ERR_CPU;
     if (!vcpu_claim(vcpu, self))
         return ERR_STATE;
-    const struct cpu *holder = __atomic_load_n(&vcpu->fpu.loaded, __ATOMIC_ACQUIRE);
+    /* Partner: lazy_release(). */
+    const struct cpu *holder = __atomic_load_n(&vcpu->cpu, __ATOMIC_ACQUIRE);
     if (unlikely(holder && holder != cpu_self())) {
         vcpu_disclaim(vcpu);
         return ERR_STATE;
@@ -149,8 +154,6 @@ static int64_t claim(struct vcpu *vcpu, struct thread *self)
 int64_t sys_vcpu_run(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct vcpu, vcpu, r->rdi, OBJ_VCPU, RIGHT_CONTROL);
-    if (!cpu_self()->virt)
-        return ERR_CPU;
     int64_t status = claim(vcpu, self);
     if (unlikely(status != OK))
         return status;
@@ -217,11 +220,12 @@ static int64_t lapic_signal(struct vcpu *vcpu, uint32_t op, uint64_t value)
 {
     switch (op) {
     case LAPIC_OP_EXTINT:
-        __atomic_store_n((uint32_t *)&vcpu->extint, value != 0, __ATOMIC_RELEASE);
+        if (!__atomic_exchange_n((uint32_t *)&vcpu->extint, value != 0, __ATOMIC_ACQ_REL) && value)
+            vlapic_lint0_rises(vcpu);
         vcpu_request(vcpu, REQ_IRQ);
         return OK;
     case LAPIC_OP_NMI:
-        vcpu_request(vcpu, REQ_NMI);
+        vcpu_send_nmi(vcpu);
         return OK;
     case LAPIC_OP_INIT:
         vcpu_request(vcpu, REQ_INIT);
@@ -235,18 +239,17 @@ static int64_t lapic_access(struct vcpu *vcpu, uint32_t op, uint64_t reg, uint64
 {
     if (op == LAPIC_OP_BASE)
         return vlapic_set_base(vcpu, *value) ? OK : ERR_ARG;
-    if (reg > 0x3f0 || (reg & 0xf))
-        return ERR_ARG;
-    /* TPR is CR8, too, which works in every mode: the VMM emulates MOV CR8 with it. */
-    if (reg == 0x80 && op == LAPIC_OP_READ) {
+    if (op == LAPIC_OP_TPR_READ) {
         *value = vcpu->lapic.tpr;
         return OK;
     }
-    if (reg == 0x80) {
+    if (op == LAPIC_OP_TPR_WRITE) {
         vcpu->lapic.tpr = (uint8_t)*value;
         vcpu_note(vcpu, REQ_IRQ);
         return OK;
     }
+    if (reg > 0x3f0 || (reg & 0xf))
+        return ERR_ARG;
     if (op == LAPIC_OP_READ) {
         (void)vlapic_read(vcpu, (uint32_t)reg, value);
         return OK;
@@ -266,7 +269,8 @@ int64_t sys_vcpu_lapic(struct thread *self, struct regs *r)
     uint64_t op = r->rsi, value = r->r10;
     if (op == LAPIC_OP_EXTINT || op == LAPIC_OP_NMI || op == LAPIC_OP_INIT)
         return lapic_signal(vcpu, (uint32_t)op, value);
-    if (op != LAPIC_OP_READ && op != LAPIC_OP_WRITE && op != LAPIC_OP_BASE)
+    if (op != LAPIC_OP_READ && op != LAPIC_OP_WRITE && op != LAPIC_OP_BASE &&
+        op != LAPIC_OP_TPR_READ && op != LAPIC_OP_TPR_WRITE)
         return ERR_ARG;
     if (!vcpu_claim(vcpu, self))
         return ERR_STATE;

@@ -7,7 +7,7 @@
 const struct virt_ops *virt;
 uint64_t virt_assists;
 
-static const struct virt_ops *const vendors[] = {&svm_ops};
+static const struct virt_ops *const vendors[] = {&svm_ops, &vmx_ops};
 
 void virt_init(void)
 {

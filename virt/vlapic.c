@@ -31,7 +31,6 @@
 #define ESR_SEND    0x20u
 #define ESR_ILLEGAL 0x80u
 #define ESR_RECV    0x40u
-#define LVT_MASKED  0x10000u
 
 static uint32_t load_word(const uint32_t *word)
 {
@@ -225,10 +224,46 @@ static void write_svr(struct vcpu *vcpu, uint32_t value)
     vcpu_note(vcpu, REQ_IRQ);
 }
 
+bool vlapic_extint(const struct vlapic *lapic)
+{
+    uint32_t lvt = load_word(&lapic->lvt[LVT_LINT0]);
+    if (!(lapic->base & APIC_BASE_ENABLE))
+        return true;
+    return !(lvt & LVT_MASKED) && (lvt >> 8 & 7) == APIC_EXTINT;
+}
+
+void vlapic_lint0_rises(struct vcpu *vcpu)
+{
+    uint32_t lvt = load_word(&vcpu->lapic.lvt[LVT_LINT0]);
+    if (!(vcpu->lapic.base & APIC_BASE_ENABLE) || (lvt & LVT_MASKED))
+        return;
+    switch ((enum apic_mode)(lvt >> 8 & 7)) {
+    case APIC_FIXED:
+        if ((lvt & 0xff) >= 16 && vlapic_enabled(&vcpu->lapic))
+            vlapic_post(&vcpu->lapic, (uint8_t)lvt, false);
+        return;
+    case APIC_NMI:
+        vcpu_request(vcpu, REQ_NMI);
+        return;
+    case APIC_INIT:
+        vcpu_request(vcpu, REQ_INIT);
+        return;
+    default: /* ExtINT follows the level: vlapic_extint() */
+        return;
+    }
+}
+
 static const uint32_t lvt_bits[LVTS] = {
     [LVT_TIMER] = 0x700ff, [LVT_THERMAL] = 0x107ff, [LVT_PERF] = 0x107ff,
     [LVT_LINT0] = 0x1a7ff, [LVT_LINT1] = 0x1a7ff,   [LVT_ERROR] = 0x100ff,
 };
+
+/* Delivery status; remote IRR of the two pins. Written as what was read, so a write of 1 is no
+ * fault. */
+static uint32_t lvt_read_only(uint32_t which)
+{
+    return which == LVT_LINT0 || which == LVT_LINT1 ? 0x5000u : 0x1000u;
+}
 
 static void write_lvt(struct vcpu *vcpu, enum vlapic_lvt which, uint32_t value)
 {
@@ -439,7 +474,7 @@ static bool reserved_bits(uint32_t reg, uint64_t value)
     case REG_SVR:
         return (value & ~0x1ffull) != 0;
     case REG_LVT ... REG_LVT + LVTS - 1:
-        return (value & ~(uint64_t)(lvt_bits[reg - REG_LVT] | 0x1000u)) != 0;
+        return (value & ~(uint64_t)(lvt_bits[reg - REG_LVT] | lvt_read_only(reg - REG_LVT))) != 0;
     case REG_DIVIDE:
         return (value & ~0xbull) != 0;
     case REG_INITIAL:

@@ -27,6 +27,9 @@ enum apic_mode {
     APIC_EXTINT
 };
 
+#define LVT_MASKED 0x10000u
+#define LVT_MODE   0x00700u
+
 enum vlapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVTS };
 
 struct vlapic {
@@ -84,6 +87,13 @@ int vlapic_eoi(struct vlapic *lapic);
 void vlapic_timer_expired(struct vcpu *vcpu);
 /* The guest's TSC jumped: the deadline keeps its guest time. */
 void vlapic_tsc_changed(struct vcpu *vcpu);
+
+/* The line from the 8259 is at LINT0. Does it ask for an INTA cycle: ExtINT, or an APIC that is off
+ * and lets it through? */
+bool vlapic_extint(const struct vlapic *lapic);
+/* The line goes up: what LINT0's other delivery modes make of it. From any CPU; the caller then
+ * requests REQ_IRQ. */
+void vlapic_lint0_rises(struct vcpu *vcpu);
 
 /* Result of a register access. */
 enum vlapic_result { VLAPIC_OK, VLAPIC_FAULT, VLAPIC_EOI /* *value: vector, for the VMM */ };

@@ -10,7 +10,6 @@
 #define MODE_ONESHOT  0x00000u
 #define MODE_PERIODIC 0x20000u
 #define MODE_DEADLINE 0x40000u
-#define LVT_MASKED    0x10000u
 /* A guest cannot make the host take timer interrupts faster than this, in nanoseconds. */
 #define PERIOD_MIN_NS 20000u
 

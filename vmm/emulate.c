@@ -8,6 +8,8 @@
 #include "vmm/x86.h"
 
 #define NEEDED_GROUPS (VCPU_GROUP_CORE | VCPU_GROUP_SEGS | VCPU_GROUP_CTRL)
+/* Of a device access by MOV: CS and SS have come with the exit. */
+#define MOVE_GROUPS (VCPU_GROUP_CORE | VCPU_GROUP_CODE | VCPU_GROUP_CTRL)
 
 void emul_init(struct emul *emul, struct vcpu_page *page, const struct guest_mem *mem,
                const struct emul_bus *bus, void *opaque, uint32_t phys_bits)
@@ -46,11 +48,15 @@ bool emul_unknown(struct emul *emul)
     return false;
 }
 
-void emul_begin(struct emul *emul)
+static void need_groups(struct emul *emul, uint32_t groups)
+{
+    if ((emul->page->valid & groups) != groups)
+        emul->bus->need(emul->opaque, groups);
+}
+
+static void take_state(struct emul *emul)
 {
     struct vcpu_page *page = emul->page;
-    if ((page->valid & NEEDED_GROUPS) != NEEDED_GROUPS)
-        emul->bus->need(emul->opaque, NEEDED_GROUPS);
     emul->paging = (struct paging){.cr0 = page->cr0,
                                    .cr3 = page->cr3,
                                    .cr4 = page->cr4,
@@ -66,6 +72,12 @@ void emul_begin(struct emul *emul)
         emul->mode = protected && !virtual8086 && (code & SEG_ATTR_DB) ? DECODE_32 : DECODE_16;
     emul->result = EMUL_DONE;
     emul->hint = false;
+}
+
+void emul_begin(struct emul *emul)
+{
+    need_groups(emul, NEEDED_GROUPS);
+    take_state(emul);
 }
 
 static uint64_t code_linear(const struct emul *emul)
@@ -391,9 +403,11 @@ static enum emul_result execute(struct emul *emul)
     emul->next_rip = page->rip + cached->insn.length;
     if (emul->mode != DECODE_64)
         emul->next_rip &= 0xffffffffull;
-    bool done = emul->hint && cached->insn.op == OP_MOV && emul_hinted_move(emul);
-    if (!done && !handlers[cached->insn.op](emul))
-        return emul->result;
+    if (!(emul->hint && cached->insn.op == OP_MOV && emul_hinted_move(emul))) {
+        need_groups(emul, NEEDED_GROUPS);
+        if (!handlers[cached->insn.op](emul))
+            return emul->result;
+    }
     if (emul->result == EMUL_AGAIN) {
         page->dirty |= VCPU_GROUP_CORE;
         page->rflags |= RFLAGS_RF; /* as an interrupted repeated instruction */
@@ -405,7 +419,9 @@ static enum emul_result execute(struct emul *emul)
 
 enum emul_result emulate_mmio(struct emul *emul)
 {
-    emul_begin(emul);
+    if ((emul->page->valid & MOVE_GROUPS) != MOVE_GROUPS)
+        need_groups(emul, NEEDED_GROUPS);
+    take_state(emul);
     if (!(emul->page->exit.mmio.flags & (MMIO_PAGEWALK | MMIO_FETCH))) {
         emul->hint = true;
         emul->hint_gpa = emul->page->exit.mmio.gpa;

@@ -263,8 +263,11 @@ bool emul_hinted_move(struct emul *emul)
     uint32_t size = memory->size;
     if (memory->kind != OPERAND_MEM || other->kind >= OPERAND_SEG || other->high || size > 8)
         return false;
-    if (emul->mode != DECODE_64 || memory->segment >= SEG_FS)
+    if (emul->mode != DECODE_64 || memory->segment >= SEG_FS) {
+        if (!(emul->page->valid & VCPU_GROUP_SEGS))
+            emul->bus->need(emul->opaque, VCPU_GROUP_SEGS);
         linear += emul->page->seg[memory->segment].base;
+    }
     if (((linear ^ gpa) & 0xfff) || (gpa & 0xfff) + size > 0x1000 ||
         guest_mem_find(emul->mem, gpa, 1))
         return false;

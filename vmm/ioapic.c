@@ -14,6 +14,12 @@
 
 #define DELIVERY_EXTINT 0x700ull
 
+/* A line that stays active through this many EOIs is taken for a storm: nobody serves the device.
+ * On the chip the next message takes its time on the bus, and the interrupted program gets on in
+ * between; here it would come before the guest's next instruction, for ever. */
+#define STORM_EOIS 1000u
+#define STORM_NS   1000000u /* between messages then */
+
 #define RTE_WRITABLE \
     0xff0000000001afffull /* but delivery status and remote IRR, which are read-only */
 
@@ -63,15 +69,34 @@ void ioapic_set_irq(struct ioapic *ioapic, unsigned pin, bool level)
         send(ioapic, pin);
 }
 
+static void after_pause(void *dev)
+{
+    struct ioapic *ioapic = dev;
+    for (unsigned pin = 0; pin < IOAPIC_PINS; pin++)
+        service_level(ioapic, pin);
+}
+
+/* A pin's input is free again. */
+static void end_of_interrupt(struct ioapic *ioapic, unsigned pin)
+{
+    ioapic->rte[pin] &= ~RTE_REMOTE_IRR;
+    if (!(ioapic->lines & 1u << pin))
+        ioapic->unserved[pin] = 0;
+    else if (ioapic->unserved[pin] < STORM_EOIS)
+        ioapic->unserved[pin]++;
+    if (ioapic->unserved[pin] < STORM_EOIS)
+        service_level(ioapic, pin);
+    else
+        timer_arm(ioapic->machine, &ioapic->pause, clock_ns(ioapic->machine) + STORM_NS);
+}
+
 void ioapic_eoi(struct ioapic *ioapic, uint8_t vector)
 {
     ioapic->eois++;
     for (unsigned pin = 0; pin < IOAPIC_PINS; pin++) {
         uint64_t rte = ioapic->rte[pin];
-        if ((rte & RTE_VECTOR) != vector || !(rte & RTE_REMOTE_IRR))
-            continue;
-        ioapic->rte[pin] &= ~RTE_REMOTE_IRR;
-        service_level(ioapic, pin);
+        if ((rte & RTE_VECTOR) == vector && (rte & RTE_REMOTE_IRR))
+            end_of_interrupt(ioapic, pin);
     }
 }
 
@@ -134,6 +159,8 @@ void ioapic_reset(struct ioapic *ioapic)
 {
     for (unsigned pin = 0; pin < IOAPIC_PINS; pin++)
         ioapic->rte[pin] = RTE_MASK;
+    memset(ioapic->unserved, 0, sizeof ioapic->unserved);
+    timer_cancel(ioapic->machine, &ioapic->pause);
     ioapic->id = 0;
     ioapic->select = 0;
 }
@@ -143,6 +170,7 @@ void ioapic_init(struct ioapic *ioapic, struct machine *machine)
     static const struct region_ops ops = {ioapic_read, ioapic_write};
     memset(ioapic, 0, sizeof *ioapic);
     ioapic->machine = machine;
+    ioapic->pause = (struct dev_timer){.fire = after_pause, .dev = ioapic};
     ioapic_reset(ioapic);
     ioapic->region = (struct mmio_region){.base = GUEST_IOAPIC,
                                           .size = 4096,

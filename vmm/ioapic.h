@@ -20,7 +20,9 @@
 struct ioapic {
     struct machine *machine;
     uint64_t rte[IOAPIC_PINS];
-    uint32_t lines; /* input levels */
+    uint32_t lines;                 /* input levels */
+    uint32_t unserved[IOAPIC_PINS]; /* EOIs in a row that found the line still active */
+    struct dev_timer pause;
     uint32_t id;
     uint8_t select;
     struct mmio_region region;

@@ -156,11 +156,14 @@ uint32_t pci_config_read(struct pci_device *device, unsigned offset, unsigned si
 void pci_config_write(struct pci_device *device, unsigned offset, unsigned size, uint32_t value)
 {
     device->config_writes++;
+    uint8_t changed = 0;
     for (unsigned i = 0; i < size && offset + i < PCI_CONFIG; i++) {
         uint8_t *byte = &device->config[offset + i], mask = device->writable[offset + i];
-        *byte = (uint8_t)((*byte & ~mask) | (value >> (8 * i) & mask));
+        uint8_t was = *byte;
+        *byte = (uint8_t)((was & ~mask) | (value >> (8 * i) & mask));
+        changed |= was ^ *byte;
     }
-    if (offset < PCI_BAR0 + 4 * PCI_BARS) {
+    if (changed && offset < PCI_BAR0 + 4 * PCI_BARS) {
         map_bars(device);
         update_intx(device);
     }

@@ -10,7 +10,6 @@
 
 #define LAPIC_BASE 0xfee00000ull
 #define LAPIC_SIZE 0x1000ull
-#define KVM_ENOSYS 1000 /* what KVM answers to a hypercall that it does not know */
 
 static void end_of_emulation(struct vmm_vcpu *vcpu, enum emul_result result, const char *what)
 {
@@ -131,12 +130,17 @@ static void bus_fpu_store(void *opaque)
 
 static uint64_t bus_tpr_read(void *opaque)
 {
-    return lapic_read(opaque, LAPIC_BASE + 0x80, 4) >> 4;
+    struct vmm_vcpu *vcpu = opaque;
+    uint64_t tpr = 0;
+    sys_vcpu_lapic(vcpu->slot, LAPIC_OP_TPR_READ, 0, 0, &tpr);
+    return tpr >> 4;
 }
 
 static void bus_tpr_write(void *opaque, uint64_t cr8)
 {
-    lapic_write(opaque, LAPIC_BASE + 0x80, 4, cr8 << 4);
+    struct vmm_vcpu *vcpu = opaque;
+    uint64_t ignored;
+    sys_vcpu_lapic(vcpu->slot, LAPIC_OP_TPR_WRITE, 0, cr8 << 4, &ignored);
 }
 
 const struct emul_bus vcpu_bus = {
@@ -150,7 +154,7 @@ const struct emul_bus vcpu_bus = {
     .tpr_write = bus_tpr_write,
 };
 
-/* --- model-specific registers, hypercalls --- */
+/* --- model-specific registers --- */
 
 static void fault(struct vmm_vcpu *vcpu, uint8_t vector, bool has_error)
 {
@@ -185,12 +189,6 @@ static void exit_wrmsr(struct vmm_vcpu *vcpu)
         skip(vcpu);
     else
         fault(vcpu, VECTOR_GP, true);
-}
-
-static void exit_hypercall(struct vmm_vcpu *vcpu)
-{
-    vcpu->page->gpr[GPR_RAX] = (uint64_t)-KVM_ENOSYS;
-    skip(vcpu);
 }
 
 /* --- interrupts --- */
@@ -270,9 +268,6 @@ void vcpu_exit(struct vmm_vcpu *vcpu)
         break;
     case VCPU_EXIT_WRMSR:
         exit_wrmsr(vcpu);
-        break;
-    case VCPU_EXIT_HYPERCALL:
-        exit_hypercall(vcpu);
         break;
     case VCPU_EXIT_EXTINT:
         exit_extint(vcpu);

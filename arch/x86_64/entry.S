@@ -45,7 +45,8 @@
     pop %rdi
 .endm
 
-/* Nothing of ring 3 may steer ring 0 speculatively: all general registers are cleared after saving. */
+/* Nothing of ring 3 may steer ring 0 speculatively: all general registers are cleared after
+ * saving. */
 .macro CLEAR_REGS
     xor %ebx, %ebx
     xor %ebp, %ebp
@@ -116,7 +117,8 @@ interrupt_common:
     add $16, %rsp
     iretq
 
-/* On a stack of its own, from anywhere, even between SWAPGS and the stack switch: GS is not touched. */
+/* On a stack of its own, from anywhere, even between SWAPGS and the stack switch: GS is not
+ * touched. */
 interrupt_ist:
     SAVE_REGS
     cld
@@ -153,7 +155,8 @@ call_on_kernel_stack:
 .altmacro
 .macro ENTRY_POINT n
 entry_\n:
-    .if (\n == 8) || ((\n >= 10) && (\n <= 14)) || (\n == 17) || (\n == 21) || (\n == 29) || (\n == 30)
+    .if (\n == 8) || (\n >= 10 && \n <= 14) || (\n == 17) || (\n == 21) || (\n >= 29 && \n <= 30)
+    /* the CPU pushes an error code */
     .else
     push $0
     .endif

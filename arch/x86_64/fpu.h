@@ -15,7 +15,7 @@ struct fpu_area {
     void *image;        /* XSAVE area, 64-byte aligned, kernel page */
 };
 
-uint64_t fpu_area_bytes(void); /* kernel memory that one area takes */
+uint64_t fpu_area_bytes(void);             /* kernel memory that one area takes */
 bool fpu_area_init(struct fpu_area *area); /* architectural reset state; false: no memory */
 void fpu_area_fini(struct fpu_area *area); /* must not be loaded anywhere */
 /* Makes `area` the owner on this CPU, with its XCR0; clears TS. */

@@ -7,11 +7,10 @@
 
 #include "lib/types.h"
 
-#define PHYS_WINDOW                                                              \
-    0xffff800000000000ull /* kernel-owned page at PHYS_WINDOW + physical address \
-                           */
-#define MMIO_WINDOW \
-    0xffffc00000000000ull /* devices the kernel itself drives, and stacks with guards */
+/* A page that the kernel owns lies at PHYS_WINDOW + its physical address. */
+#define PHYS_WINDOW 0xffff800000000000ull
+/* Devices that the kernel itself drives, and stacks with guards. */
+#define MMIO_WINDOW 0xffffc00000000000ull
 
 static inline void *hpa_to_kva(hpa_t pa)
 {

@@ -103,24 +103,32 @@ static uint64_t *walk_make(struct ptab *pt, uint64_t va, uint32_t *level, int64_
     }
 }
 
-int64_t ptab_map(struct ptab *pt, uint64_t va, hpa_t pa, uint64_t size, uint32_t flags)
+int64_t ptab_map_part(struct ptab *pt, uint64_t va, hpa_t pa, uint64_t size, uint32_t flags)
 {
     uint64_t done = 0;
     while (done < size) {
         uint32_t level = best_level(pt, va + done, pa.v + done, size - done);
         int64_t status = OK;
         uint64_t *entry = walk_make(pt, va + done, &level, &status);
-        if (!entry) {
-            void *free_list = NULL;
-            ptab_unmap(pt, va, done, &free_list);
-            ptab_release(pt, free_list); /* never used: nothing in a TLB */
+        if (!entry)
             return status;
-        }
         uint64_t value = (pa.v + done) | leaf_bits(pt->format, flags, level);
         __atomic_store_n(entry, value, __ATOMIC_RELEASE);
         done += level_size(level);
     }
     return OK;
+}
+
+int64_t ptab_map(struct ptab *pt, uint64_t va, hpa_t pa, uint64_t size, uint32_t flags)
+{
+    int64_t status = ptab_map_part(pt, va, pa, size, flags);
+    if (status != OK) {
+        /* The whole range, to find the tables too that were made for the entry that failed. */
+        void *free_list = NULL;
+        ptab_unmap(pt, va, size, &free_list);
+        ptab_release(pt, free_list); /* never used: nothing in a TLB */
+    }
+    return status;
 }
 
 /* Replaces a large leaf by a table of next smaller leaves with the same rights. */

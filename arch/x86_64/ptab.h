@@ -30,8 +30,12 @@ struct ptab {
 };
 
 /* Maps [va, va+size) to pa with MAP_* flags; all 4 KiB aligned; nothing mapped there before. On
- * failure nothing stays mapped. OK, ERR_QUOTA or ERR_NOMEM. */
+ * failure nothing stays mapped; as there is no TLB shoot-down, nobody may use the range yet. OK,
+ * ERR_QUOTA or ERR_NOMEM. */
 int64_t ptab_map(struct ptab *pt, uint64_t va, hpa_t pa, uint64_t size, uint32_t flags);
+/* The same for tables in use: on failure a part may stay mapped, which the caller removes as any
+ * other mapping (that cannot fail: no large page reaches out of the range). */
+int64_t ptab_map_part(struct ptab *pt, uint64_t va, hpa_t pa, uint64_t size, uint32_t flags);
 /* Removes [va, va+size). Splits large pages that reach out of the range (may need memory:
  * ERR_NOMEM, nothing changed). Table pages that become empty are put on *free_list (linked through
  * their first word), to be released with ptab_release after the TLB shoot-down. */

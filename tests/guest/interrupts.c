@@ -87,6 +87,35 @@ static void out_of_hlt(void)
     check_eq("interrupts.pending_ends_hlt", irq_count[VECTOR_A] - before, 1);
 }
 
+static volatile uint32_t early;
+
+static void at_hlt(struct trap_frame *f)
+{
+    if (*(const volatile uint8_t *)f->rip == 0xf4) { /* it would sleep for ever */
+        early++;
+        f->rip++;
+    }
+    irq_counted(f);
+}
+
+/* STI's shadow must hold even when the machine below is interrupted inside it: a masked timer of
+ * the guest's keeps it busy. */
+static void shadow_under_load(const char *name, uint32_t rounds)
+{
+    trap_set(VECTOR_A, at_hlt);
+    apic_write(APIC_TIMER_DIV, 0xb);
+    apic_write(APIC_LVT_TIMER, LVT_PERIODIC | LVT_MASKED | 0xf0);
+    apic_write(APIC_TIMER_INIT, 100);
+    for (uint32_t i = 0; i < rounds; i++) {
+        apic_icr(0, ICR_SELF | ICR_FIXED | VECTOR_A);
+        wait_for_interrupt();
+    }
+    apic_write(APIC_TIMER_INIT, 0);
+    apic_write(APIC_LVT_TIMER, LVT_MASKED);
+    trap_set(VECTOR_A, irq_counted);
+    check_eq(name, early, 0);
+}
+
 static volatile uint32_t nested_depth, nested_max;
 
 static void nested(struct trap_frame *f)
@@ -208,6 +237,7 @@ void guest_main(void)
     priority();
     task_priority();
     out_of_hlt();
+    shadow_under_load("interrupts.sti_shadow_holds_under_load", 500);
     nesting();
     io_apic_edge();
     io_apic_level();
@@ -216,6 +246,7 @@ void guest_main(void)
     if (apic_has_x2()) {
         apic_init(true);
         self_ipi("interrupts.self_ipi_again");
+        shadow_under_load("interrupts.sti_shadow_holds_under_load_x2apic", 20000);
         uint32_t before = irq_count[VECTOR_A];
         interrupts_on();
         wrmsr(0x83f, VECTOR_A);

@@ -60,8 +60,8 @@ void test_memory(void)
     CHECK_OK(sys_mem_map(SLOT_SELF_PD, mem, TEST_VA, 0, size, MAP_READ | MAP_WRITE));
     CHECK(sys_mem_map(SLOT_SELF_PD, mem, TEST_VA + 4096, 0, 4096, MAP_READ) == ERR_EXISTS);
     CHECK(sys_mem_map(SLOT_SELF_PD, mem, USER_TOP, 0, 4096, MAP_READ) == ERR_ARG);
-    CHECK(sys_mem_map(SLOT_SELF_PD, mem, TEST_VA - 4096, 0, 4096, MAP_READ | MAP_WRITE | MAP_EXEC) ==
-          ERR_ARG);
+    CHECK(sys_mem_map(SLOT_SELF_PD, mem, TEST_VA - 4096, 0, 4096,
+                      MAP_READ | MAP_WRITE | MAP_EXEC) == ERR_ARG);
     for (uint64_t i = 0; i < size / 8; i += 512)
         p[i] = i;
     /* Cut a page out of the middle of a large page: the neighbours keep their content. */

@@ -8,8 +8,8 @@
 #define STACK_VA 0x20000000ull
 #define CALLS    200000u
 
-/* Copied into the domain, so it calls nothing and has no data: arg is the seed. Calls that end, block or suspend the
- * caller by design are left out. */
+/* Copied into the domain, so it calls nothing and has no data: arg is the seed. Calls that end,
+ * block or suspend the caller by design are left out. */
 __attribute__((section(".text.random_calls"), noinline, optimize("no-jump-tables"))) static void
 random_calls(uint64_t arg)
 {
@@ -24,8 +24,8 @@ random_calls(uint64_t arg)
             a[j] = kind == 0 ? v % 8 : kind == 1 ? v % CAP_SLOTS : kind == 2 ? (v % 64) << 12 : x;
         }
         uint64_t number = (x >> 20) % 64;
-        if (number == 1 || number == 2 || number == 9 || number == 15 || (number >= 21 && number <= 23) ||
-            number == 26 || number == 44 || number == 55)
+        if (number == 1 || number == 2 || number == 9 || number == 15 ||
+            (number >= 21 && number <= 23) || number == 26 || number == 44 || number == 55)
             continue;
         register uint64_t rax __asm__("rax") = number;
         register uint64_t rdi __asm__("rdi") = a[0];
@@ -66,7 +66,8 @@ static void one_run(uint32_t mem, uint64_t seed)
     CHECK_OK(sys_cap_copy(pd, 2, mem, RIGHT_ALL, 0));
     CHECK_OK(sys_cap_copy(pd, 3, sc, RIGHT_COPY, 0));
     CHECK_OK(sys_thread_start(thread, CODE_VA, STACK_VA + 0x2000 - 8, seed));
-    /* It may cut off its own code or stack: then it faults (14), which is as good an end as an exit. */
+    /* It may cut off its own code or stack: then it faults (14), which is as good an end as an
+     * exit. */
     CHECK_OK(sys_notif_wait(n, time_tsc() + time_ns_to_tsc(60000000000ull), &bits));
     uint64_t vector = fault_vector(thread);
     CHECK(vector == THREAD_EXIT_VECTOR || vector == 14);

@@ -150,7 +150,7 @@ static bool serve(void)
         return true;
     case VCPU_EXIT_INSN: /* MOV CR8, RAX */
         CHECK(page->exit.insn_exit.which == INSN_CR && page->exit.insn_exit.number == 8);
-        CHECK_OK(sys_vcpu_lapic(vcpu, LAPIC_OP_WRITE, 0x80, page->gpr[GPR_RAX] << 4, &ignored));
+        CHECK_OK(sys_vcpu_lapic(vcpu, LAPIC_OP_TPR_WRITE, 0, page->gpr[GPR_RAX] << 4, &ignored));
         page->rip += 4;
         page->dirty = VCPU_GROUP_CORE;
         return true;

@@ -112,6 +112,35 @@ TEST(switch_to_edge_clears_remote_irr)
     CHECK_EQ(fake.msis, 2);
 }
 
+/* A device that nobody serves must not keep the guest from its next instruction for ever. */
+TEST(storm)
+{
+    start(4, 0x8062, 0);
+    ioapic_set_irq(&ioapic, 4, true);
+    unsigned eois = 0, sent = 0;
+    for (; fake.msis > sent && eois < 5000; eois++) {
+        sent = fake.msis;
+        ioapic_eoi(&ioapic, 0x62);
+    }
+    CHECK_EQ(eois, 1000);
+    fake_advance(999999);
+    CHECK_EQ(fake.msis, sent);
+    fake_advance(1);
+    CHECK_EQ(fake.msis, sent + 1);
+    ioapic_eoi(&ioapic, 0x62); /* it goes on, slowly */
+    CHECK_EQ(fake.msis, sent + 1);
+    wr(0x18, 0x18062);
+    fake_advance(1000000);
+    CHECK_EQ(fake.msis, sent + 1);
+    wr(0x18, 0x8062);
+    CHECK_EQ(fake.msis, sent + 2);
+    ioapic_set_irq(&ioapic, 4, false);
+    ioapic_eoi(&ioapic, 0x62); /* served: at full speed again */
+    ioapic_set_irq(&ioapic, 4, true);
+    ioapic_eoi(&ioapic, 0x62);
+    CHECK_EQ(fake.msis, sent + 4);
+}
+
 TEST(extint_is_not_sent)
 {
     start(0, 0x700, 0);

@@ -142,10 +142,52 @@ TEST(extint)
     c->extint = 1;
     event_update(c);
     CHECK_EQ(c->irq.state, IRQ_WINDOW);
+    c->lapic.lvt[LVT_LINT0] |= 0x10000;
+    event_update(c);
+    CHECK_EQ(c->irq.state, IRQ_OFFERED); /* masked at the pin */
+    c->lapic.lvt[LVT_LINT0] = 0x30;
+    event_update(c);
+    CHECK_EQ(c->irq.state, IRQ_OFFERED); /* not as ExtINT */
+    c->lapic.lvt[LVT_LINT0] = 0x700;
+    event_update(c);
+    CHECK_EQ(c->irq.state, IRQ_WINDOW);
     c->extint = 0;
     event_update(c);
     CHECK_EQ(c->irq.state, IRQ_OFFERED);
     CHECK_EQ(c->irq.vector, 0x41);
+}
+
+/* Only an unmasked LINT0 in mode ExtINT lets the 8259 through, or an APIC that is switched off. */
+TEST(extint_by_lint0)
+{
+    fake_world();
+    c->extint = 1;
+    static const struct {
+        uint32_t lvt, base;
+        enum virq_state state;
+    } table[] = {{0x700, APIC_BASE_ENABLE, IRQ_WINDOW},
+                 {0x10700, APIC_BASE_ENABLE, IRQ_IDLE},
+                 {0x00031, APIC_BASE_ENABLE, IRQ_IDLE},
+                 {0x10700, 0, IRQ_WINDOW}};
+    for (uint32_t i = 0; i < ARRAY_LEN(table); i++) {
+        c->lapic.lvt[LVT_LINT0] = table[i].lvt;
+        c->lapic.base = APIC_BASE_RESET | table[i].base;
+        event_update(c);
+        CHECK_EQ(c->irq.state, table[i].state);
+    }
+}
+
+TEST(nmi_waits_for_the_shadow)
+{
+    fake_world();
+    c->nmi_pending = 2;
+    c->block = VCPU_BLOCK_SHADOW;
+    event_update(c);
+    CHECK_EQ(c->event.type, EVENT_NONE);
+    c->block = 0;
+    event_update(c);
+    CHECK_EQ(c->event.type, EVENT_NMI);
+    CHECK_EQ(c->nmi_pending, 1); /* one more is latched */
 }
 
 TEST(wake_from_hlt)

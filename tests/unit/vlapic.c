@@ -122,6 +122,8 @@ TEST(ipi_signals)
     fake_world();
     put(0, 0x830, 1ull << 32 | 0x400);
     CHECK_EQ(v(1)->requests, REQ_NMI);
+    put(0, 0x830, 1ull << 32 | 0x400);
+    CHECK_EQ(v(1)->nmis, 2);            /* one may be latched behind the other */
     put(0, 0x830, 2ull << 32 | 0x4500); /* INIT assert */
     CHECK_EQ(v(2)->requests, REQ_INIT);
     put(0, 0x830, 3ull << 32 | 0x8500); /* INIT de-assert */
@@ -250,6 +252,32 @@ TEST(lvt_and_disable)
     CHECK_EQ(get(0, 0x835), 0x10700);
     CHECK_EQ(put(0, 0x835, 0x700), VLAPIC_OK);
     CHECK_EQ(get(0, 0x835), 0x10700); /* stays masked while disabled */
+}
+
+/* Linux writes back what it read on hardware: ExtINT with the read-only bits 12 and 14. */
+TEST(lint0)
+{
+    fake_world();
+    CHECK_EQ(put(0, 0x835, 0x5700), VLAPIC_OK);
+    CHECK_EQ(get(0, 0x835), 0x700);
+    CHECK(vlapic_extint(&v(0)->lapic));
+    CHECK_EQ(put(0, 0x834, 0x4400), VLAPIC_FAULT); /* reserved where there is no pin */
+    CHECK_EQ(put(0, 0x835, 0x10700), VLAPIC_OK);
+    CHECK(!vlapic_extint(&v(0)->lapic));
+    vlapic_lint0_rises(v(0));
+    CHECK_EQ(v(0)->requests & (REQ_NMI | REQ_INIT), 0);
+    CHECK_EQ(put(0, 0x835, 0x051), VLAPIC_OK);
+    CHECK(!vlapic_extint(&v(0)->lapic));
+    vlapic_lint0_rises(v(0));
+    CHECK(pending(0, 0x51));
+    CHECK_EQ(put(0, 0x835, 0x400), VLAPIC_OK);
+    vlapic_lint0_rises(v(0));
+    CHECK(v(0)->requests & REQ_NMI);
+    CHECK_EQ(put(0, 0x835, 0x500), VLAPIC_OK);
+    vlapic_lint0_rises(v(0));
+    CHECK(v(0)->requests & REQ_INIT);
+    CHECK(vlapic_set_base(v(0), APIC_BASE_RESET | APIC_BASE_BSP));
+    CHECK(vlapic_extint(&v(0)->lapic)); /* off: the pin is the CPU's INTR */
 }
 
 static uint32_t expire(uint64_t cycles)

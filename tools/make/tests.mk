@@ -44,7 +44,7 @@ $(B)/tests/%.elf: $(B)/tests/%.c.o $(GUEST_LIB_O) tests/guest/lib/guest.ld
 guests: $(GUEST_ELF) ## build the test guests (tests/guest, tests/bench)
 
 # What boots in the guest and end-to-end tests.
-CHECK_IMAGES := $(B)/mullion.elf $(B)/mullion.efi $(PACKAGE_PROGRAMS)
+CHECK_IMAGES := $(B)/mullion.elf $(B)/mullion.efi $(PACKAGE_PROGRAMS) $(B)/ring3/ktest
 export B CACHE
 
 .PHONY: package-programs check check-unit check-fuzz check-guest check-e2e fuzz bench

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* run_modes(): long -> compatibility -> unpaged -> real -> unpaged -> legacy paging -> virtual-8086 ->
- * PAE paging -> long mode. Linked in the first 16 MiB, identity mapped in every mode. */
+/* run_modes(): long -> compatibility -> unpaged -> real -> unpaged -> legacy paging
+ * -> virtual-8086 -> PAE paging -> long mode. Linked in the first 16 MiB, identity mapped in
+ * every mode. */
 #include "layout.h"
 
 #define R_UNPAGED_CR0   0
@@ -122,12 +123,14 @@ back_from_real:
     pushl $(v86_code - modes_low_start)
     iret
 v86_fault:
+    /* Leaving virtual-8086 mode nulls DS to GS: any access through them would fault. */
+    movl $SEL_DATA, %eax
+    movl %eax, %ds
+    movl %eax, %es
     movl $13, mode_result + R_V86_VECTOR
     movl 12(%esp), %eax         /* error, EIP, CS, EFLAGS */
     movl %eax, mode_result + R_V86_FLAGS
     movl $SEL_DATA, %eax
-    movl %eax, %ds
-    movl %eax, %es
     movl %eax, %ss
     movl LOW(v86_result), %eax
     movl %eax, mode_result + R_V86_MARKER

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From basic exit reasons to neutral exits. */
+#include "virt/event.h"
+#include "vmx/checker.h"
+#include "vmx/qualification.h"
+#include "vmx/vmx.h"
+
+#define EXC_NMI 2u
+#define EXC_MC  18u
+
+#define DR7_GD       (1ull << 13)
+#define DEBUGCTL_LBR (1ull << 0)
+
+enum vexit vmx_refuse(struct vcpu *vcpu, uint64_t code, uint64_t info, const char *rule)
+{
+    vcpu->x.code = code;
+    vcpu->x.info = info;
+    vcpu->x.rule = rule;
+    vcpu->x.insn_len = vcpu->x.insn_count = 0;
+    return VEXIT_INVALID;
+}
+
+static void set_length(struct vcpu *vcpu)
+{
+    vcpu->x.insn_len = (uint8_t)vmread32(VMCS_EXIT_INSTRUCTION_LENGTH);
+    vcpu->x.insn_count = 0;
+}
+
+static enum vexit decode_io(struct vcpu *vcpu)
+{
+    struct vexit_info *x = &vcpu->x;
+    set_length(vcpu);
+    qualification_io(vmreadn(VMCS_EXIT_QUALIFICATION), x);
+    x->next_rip = vcpu->rip + x->insn_len;
+    return VEXIT_PIO;
+}
+
+/* An IRET that the exit cut short had already let NMIs in again. */
+static void block_nmi_again(struct vcpu *vcpu)
+{
+    if (!(vmread32(VMCS_IDT_VECTORING_INFO) & INTERRUPTION_VALID))
+        vcpu->block |= VCPU_BLOCK_NMI;
+}
+
+static enum vexit decode_ept(struct vcpu *vcpu)
+{
+    struct vexit_info *x = &vcpu->x;
+    uint64_t qualification = vmreadn(VMCS_EXIT_QUALIFICATION);
+    qualification_ept(qualification, x);
+    x->gpa = vmread64(VMCS_GUEST_PHYSICAL_ADDRESS);
+    x->gla = x->gla_valid ? vmreadn(VMCS_GUEST_LINEAR_ADDRESS) : 0;
+    x->insn_len = x->insn_count = 0;
+    if (unlikely(qualification & EPT_NMI_UNBLOCKED))
+        block_nmi_again(vcpu);
+    return VEXIT_NPF;
+}
+
+/* The CPU has recorded nothing yet: DR6, DR7.GD and DEBUGCTL.LBR change when the exception is
+ * delivered, which an injected one does not do. (Intel SDM vol. 3, "Architectural State Before a VM
+ * Exit".) */
+static void record_debug(struct vmx_vcpu *vmx)
+{
+    uint64_t qualification = vmreadn(VMCS_EXIT_QUALIFICATION);
+    if (vmx->dr6_loaded) {
+        uint64_t dr6;
+        __asm__ volatile("mov %%db6, %0" : "=r"(dr6));
+        dr6 = qualification_dr6(qualification, dr6);
+        __asm__ volatile("mov %0, %%db6" ::"r"(dr6));
+    } else {
+        vmx->dr6 = qualification_dr6(qualification, vmx->dr6);
+    }
+    vmwriten(VMCS_GUEST_DR7, vmreadn(VMCS_GUEST_DR7) & ~DR7_GD);
+    vmwrite64(VMCS_GUEST_DEBUGCTL, vmread64(VMCS_GUEST_DEBUGCTL) & ~DEBUGCTL_LBR);
+}
+
+static enum vexit decode_exception(struct vcpu *vcpu, struct vmx_vcpu *vmx)
+{
+    uint32_t info = vmread32(VMCS_EXIT_INTERRUPTION_INFO), type = INTERRUPTION_TYPE(info);
+    struct vexit_info *x = &vcpu->x;
+    if (type == TYPE_NMI) {
+        /* It has been taken from the CPU: the host's handler runs here. */
+        __asm__ volatile("int %0" ::"i"(EXC_NMI) : "memory");
+        return VEXIT_INTR;
+    }
+    x->vector = (uint8_t)info;
+    x->has_error = (info & INTERRUPTION_ERROR) != 0;
+    x->error = x->has_error ? vmread32(VMCS_EXIT_INTERRUPTION_ERROR) : 0;
+    x->insn_len = 0;
+    if (x->vector == EXC_MC)
+        return VEXIT_MCE;
+    if (info & INTERRUPTION_IRET_UNBLOCK)
+        block_nmi_again(vcpu);
+    if (x->vector == EXC_DB) {
+        record_debug(vmx);
+        if (type == TYPE_ICEBP) /* a trap: the handler returns behind INT1 */
+            vcpu->rip += vmread32(VMCS_EXIT_INSTRUCTION_LENGTH);
+    }
+    return VEXIT_EXC;
+}
+
+static enum vexit decode_task(struct vcpu *vcpu)
+{
+    uint32_t info = vmread32(VMCS_IDT_VECTORING_INFO);
+    struct vexit_info *x = &vcpu->x;
+    set_length(vcpu);
+    qualification_task(vmreadn(VMCS_EXIT_QUALIFICATION), x);
+    x->has_error = (info & INTERRUPTION_VALID) && (info & INTERRUPTION_ERROR);
+    x->error = x->has_error ? vmread32(VMCS_IDT_VECTORING_ERROR) : 0;
+    return VEXIT_TASK;
+}
+
+/* The CPU refused the guest's state, and nothing of the guest has run. */
+static enum vexit decode_entry_failure(struct vcpu *vcpu, uint32_t reason)
+{
+    uint64_t qualification = vmreadn(VMCS_EXIT_QUALIFICATION);
+    if ((reason & 0xffff) == VMX_EXIT_MACHINE_CHECK)
+        return VEXIT_MCE;
+    struct guest_state state;
+    checker_collect(&state);
+    return vmx_refuse(vcpu, reason, qualification, checker_rule(&state));
+}
+
+static enum vexit decode_rare(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason)
+{
+    switch (reason) {
+    case VMX_EXIT_DR:
+        return VEXIT_DR;
+    case VMX_EXIT_TASK_SWITCH:
+        return decode_task(vcpu);
+    case VMX_EXIT_RDPMC:
+        return VEXIT_GP;
+    case VMX_EXIT_GETSEC:
+    case VMX_EXIT_VMCLEAR ... VMX_EXIT_VMXON:
+    case VMX_EXIT_MWAIT:
+    case VMX_EXIT_MONITOR:
+    case VMX_EXIT_INVEPT:
+    case VMX_EXIT_INVVPID:
+    case VMX_EXIT_VMFUNC:
+        return VEXIT_UD;
+    case VMX_EXIT_TRIPLE_FAULT:
+        vcpu->x.insn_len = vcpu->x.insn_count = 0;
+        return VEXIT_SHUTDOWN;
+    case VMX_EXIT_INIT:
+        return VEXIT_AGAIN;
+    case VMX_EXIT_EPT_MISCONFIGURATION:
+        return vmx_refuse(vcpu, reason, vmread64(VMCS_GUEST_PHYSICAL_ADDRESS),
+                          "EPT misconfiguration; info: guest-physical address");
+    default:
+        break;
+    }
+    if (reason & VMX_EXIT_ENTRY_FAILED)
+        return decode_entry_failure(vcpu, reason);
+    (void)vmx;
+    return vmx_refuse(vcpu, reason, vmreadn(VMCS_EXIT_QUALIFICATION), "unknown exit reason");
+}
+
+enum vexit vmx_decode(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason)
+{
+    switch (reason) {
+    case VMX_EXIT_EXTINT:
+        return VEXIT_INTR;
+    case VMX_EXIT_RDMSR:
+        set_length(vcpu);
+        return VEXIT_RDMSR;
+    case VMX_EXIT_WRMSR:
+        set_length(vcpu);
+        return VEXIT_WRMSR;
+    case VMX_EXIT_IO:
+        return decode_io(vcpu);
+    case VMX_EXIT_EPT_VIOLATION:
+        return decode_ept(vcpu);
+    case VMX_EXIT_CPUID:
+        set_length(vcpu);
+        return VEXIT_CPUID;
+    case VMX_EXIT_HLT:
+        set_length(vcpu);
+        return VEXIT_HLT;
+    case VMX_EXIT_INT_WINDOW:
+        return vcpu->irq.state == IRQ_WINDOW ? VEXIT_WINDOW : VEXIT_AGAIN;
+    case VMX_EXIT_NMI_WINDOW:
+        return VEXIT_NMI_WINDOW;
+    case VMX_EXIT_TPR:
+        return VEXIT_AGAIN;
+    case VMX_EXIT_EXCEPTION_NMI:
+        return decode_exception(vcpu, vmx);
+    case VMX_EXIT_PAUSE:
+        set_length(vcpu);
+        return VEXIT_PAUSE;
+    case VMX_EXIT_VMCALL:
+        set_length(vcpu);
+        return VEXIT_HYPERCALL;
+    case VMX_EXIT_XSETBV:
+        set_length(vcpu);
+        return VEXIT_XSETBV;
+    case VMX_EXIT_INVD:
+    case VMX_EXIT_WBINVD:
+        set_length(vcpu);
+        return VEXIT_SKIP;
+    case VMX_EXIT_CR:
+        set_length(vcpu);
+        return control_exit(vcpu, vmx);
+    default:
+        return decode_rare(vcpu, vmx, reason);
+    }
+}
