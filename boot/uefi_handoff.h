@@ -20,7 +20,7 @@ struct uefi_handoff {
     uint64_t rsdp;            /* 0: none */
     uint64_t package;
     uint64_t package_size; /* bytes; 0: none */
-    struct bootinfo_framebuffer fb;
+    struct root_framebuffer fb;
     char cmdline[BOOTINFO_CMDLINE]; /* zero-terminated */
 };
 _Static_assert(sizeof(struct uefi_handoff) == 96 + BOOTINFO_CMDLINE, "uefi_handoff has no padding");

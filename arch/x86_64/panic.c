@@ -4,7 +4,6 @@
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/klog.h"
-#include "arch/x86_64/klog_panic.h"
 #include "arch/x86_64/kpaging.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/platform.h"

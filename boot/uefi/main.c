@@ -132,14 +132,14 @@ static void find_framebuffer(EFI_BOOT_SERVICES *services, struct uefi_handoff *h
     }
     if (!red || !green || !blue)
         return;
-    handoff->fb = (struct bootinfo_framebuffer){.base = gop->Mode->FrameBufferBase,
-                                                .pitch = mode->PixelsPerScanLine * 4,
-                                                .width = mode->HorizontalResolution,
-                                                .height = mode->VerticalResolution,
-                                                .bpp = 32,
-                                                .red_shift = (UINT8)__builtin_ctz(red),
-                                                .green_shift = (UINT8)__builtin_ctz(green),
-                                                .blue_shift = (UINT8)__builtin_ctz(blue)};
+    handoff->fb = (struct root_framebuffer){.base = gop->Mode->FrameBufferBase,
+                                            .pitch = mode->PixelsPerScanLine * 4,
+                                            .width = mode->HorizontalResolution,
+                                            .height = mode->VerticalResolution,
+                                            .bpp = 32,
+                                            .red_shift = (UINT8)__builtin_ctz(red),
+                                            .green_shift = (UINT8)__builtin_ctz(green),
+                                            .blue_shift = (UINT8)__builtin_ctz(blue)};
 }
 
 static EFI_STATUS make_handoff(EFI_SYSTEM_TABLE *table, const struct boot_files *files,
