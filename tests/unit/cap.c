@@ -211,6 +211,10 @@ TEST(no_cpu_remembers_the_ports_of_a_freed_domain)
     CHECK_EQ(CALL(boss, PD_CREATE, PD, QUOTA), OK);
     CHECK_EQ(CALL(boss, PORTS_DERIVE, 61, 60, 0x3f8, 8), OK);
     CHECK_EQ(CALL(boss, PORTS_DERIVE, 62, 61, 0x3f8, 9), ERR_ARG);
+    /* A sum that wraps is no end inside the range. */
+    CHECK_EQ(CALL(boss, PORTS_DERIVE, 62, 61, 0ull - 0x8000, 0x8400), ERR_ARG);
+    CHECK_EQ(CALL(boss, PORTS_DERIVE, 62, 61, 0x3f8, 0ull - 0x10), ERR_ARG);
+    CHECK_EQ(CALL(boss, PORTS_DERIVE, 62, 61, 0x400, 1), ERR_ARG);
     CHECK_EQ(CALL(boss, PD_PORTS, PD, 61, 1), OK);
     struct thread *t = world_thread(THREAD, PD, 1, 10);
     CHECK_EQ(fake_where(t), 1);
