@@ -77,7 +77,7 @@ struct root_info {
     uint32_t mem_count; /* capability of mem[i] is in slot SLOT_ROOT_MEM + i */
     uint32_t numa_nodes;
     uint64_t package_size; /* exact bytes of the package inside ROOT_MEM_PACKAGE */
-    uint64_t rsdp;         /* host-physical, 0: none */
+    uint64_t acpi_root;    /* host-physical address of the XSDT or RSDT, 0: none */
     uint64_t mcfg_base;    /* ECAM window of segment 0, 0: none */
     uint32_t mcfg_bus_start, mcfg_bus_end;
     uint64_t kmem_size;   /* kernel pool, bytes */

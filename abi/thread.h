@@ -36,6 +36,8 @@ struct sc_info {
 struct pd_info {
     uint64_t kmem_used, kmem_limit; /* bytes of kernel memory, this domain */
     uint64_t threads, caps, mappings, page_tables;
+    uint64_t faults;          /* times a thread of the domain was stopped by a fault */
+    struct thread_info fault; /* the thread of the first one, as it stopped */
 };
 
 /* machine_info(): the kernel's own accounting. */
@@ -59,11 +61,9 @@ struct cpu_info {
 
 /* machine_control() operations. */
 enum machine_op {
-    MACHINE_POWEROFF, /* ACPI S5; arg unused */
-    MACHINE_RESET,    /* ACPI reset register, then keyboard controller, then triple fault */
-    MACHINE_CONSOLE,  /* arg 1: ring 3 owns the serial line and screen now, the kernel only logs; 0:
-                         back */
-    MACHINE_PANIC     /* crash on purpose (tests of the panic record) */
+    MACHINE_RESET = 1, /* chip set's register, keyboard controller, triple fault (user/power.h) */
+    MACHINE_CONSOLE, /* arg 1: ring 3 owns serial line and screen, the kernel only logs; 0: back */
+    MACHINE_PANIC    /* crash on purpose (tests of the panic record) */
 };
 
 #endif

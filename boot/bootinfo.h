@@ -47,19 +47,16 @@ struct bootinfo_framebuffer {
 };
 
 struct bootinfo {
+    const char *error;     /* not NULL: why Mullion cannot start; then only fb and cmdline count */
     uint64_t boot_tsc;     /* TSC when the kernel got control */
     uint64_t kernel_base;  /* host-physical address of __kernel_start, 2 MiB aligned, below 4 GiB */
     uint64_t kernel_size;  /* bytes, page-rounded */
     uint64_t package_base; /* host-physical; 0 with package_size 0: the loader brought none */
     uint64_t package_size; /* exact bytes as the loader gave them */
-    uint64_t rsdp;         /* host-physical, 0: unknown (multiboot2 on BIOS) */
-    uint64_t efi_system_table;        /* host-physical, 0: not booted through UEFI */
-    uint8_t rsdp_copy[BOOTINFO_RSDP]; /* the RSDP itself when rsdp_copied is 20 or 36 */
-    uint32_t rsdp_copied;             /* valid bytes of rsdp_copy; 0: search or use rsdp */
+    uint8_t rsdp_copy[BOOTINFO_RSDP]; /* the RSDP, whichever place it had */
+    uint32_t rsdp_copied;             /* valid bytes of it: 20 or 36; 0: none */
     char boot_method[16];             /* "multiboot2", "pvh", "uefi" */
-    char loader[32];                  /* the loader's own name, may be empty */
     char cmdline[BOOTINFO_CMDLINE];   /* zero-terminated */
-    uint32_t cmdline_cut;             /* 1: the loader's was longer */
     uint32_t mem_count;
     struct bootinfo_framebuffer fb;
     struct bootinfo_mem mem[BOOTINFO_MEM_MAX];
@@ -73,9 +70,5 @@ _Noreturn void kernel_main(const struct bootinfo *info);
  * identity map; above, 2 MiB pages of a window of 1 GiB that is never given back. NULL: the window
  * is full, or the range wraps. */
 void *early_map(uint64_t pa, uint64_t size);
-
-/* Prints "Mullion cannot start: " and the text on COM1 and VGA text, and halts this CPU for good.
- * For what goes wrong before the kernel has a console. */
-_Noreturn void boot_fatal(const char *text);
 
 #endif

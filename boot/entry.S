@@ -10,7 +10,6 @@
 
 #define SEL_CODE64 0x08
 #define SEL_DATA   0x10
-#define SEL_CODE32 0x18
 
 #define MSR_EFER     0xc0000080
 #define EFER_LME     0x100
@@ -44,7 +43,7 @@ boot_entry_uefi:
     movw $(boot_gdt_end - boot_gdt - 1), 6(%rsp)
     lgdt 6(%rsp)
     leaq 1f(%rip), %rax
-    pushq $SEL_CODE32
+    pushq $BOOT_SEL_CODE32
     pushq %rax
     lretq
     .code32
@@ -60,6 +59,16 @@ boot_entry_uefi:
     wrmsr
     movl %eax, %cr4
     movl $BOOT_KIND_UEFI, %edi
+    jmp boot_entry32
+
+/* A further CPU while the boot stack is free: 32-bit mode, paging off, EBX = a page for its use. */
+    .globl boot_entry_cpu
+boot_entry_cpu:
+    movl $SEL_DATA, %eax
+    movl %eax, %ds
+    movl %eax, %es
+    movl %eax, %ss
+    movl $BOOT_KIND_CPU, %edi
 
     .globl boot_entry32
 boot_entry32:
@@ -111,11 +120,6 @@ entry64:
     xorl %eax, %eax
     movl %eax, %fs
     movl %eax, %gs
-    movq $boot_stack_top, %rsp
-    pushq $boot_gdt
-    subq $8, %rsp
-    movw $(boot_gdt_end - boot_gdt - 1), 6(%rsp)
-    lgdt 6(%rsp)
     movq $boot_stack_top, %rsp
     movl boot_kind, %edi
     movl %ebx, %esi
@@ -225,11 +229,12 @@ print_and_halt:
     jmp 5b
 
     .balign 8
+    .globl boot_gdt
 boot_gdt:
     .quad 0
     .quad 0x00af9b000000ffff /* SEL_CODE64 */
     .quad 0x00cf93000000ffff /* SEL_DATA */
-    .quad 0x00cf9b000000ffff /* SEL_CODE32 */
+    .quad 0x00cf9b000000ffff /* BOOT_SEL_CODE32 */
 boot_gdt_end:
 
 /* Register offset and value: 115200 baud, 8N1, FIFO on, DTR and RTS. */

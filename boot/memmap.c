@@ -10,6 +10,15 @@
 #define EDGE_ADDR(e)   ((e) & ~(PAGE - 1))
 #define EFI_PAGE_SHIFT 12u
 
+/* Loaders name ranges in order, or nearly, so there is little to move. */
+static void insert(struct memmap *map, uint64_t edge)
+{
+    uint32_t at = map->edges++;
+    for (; at && map->edge[at - 1] > edge; at--)
+        map->edge[at] = map->edge[at - 1];
+    map->edge[at] = edge;
+}
+
 static void flush(struct memmap *map)
 {
     if (map->last_base == map->last_end)
@@ -17,8 +26,8 @@ static void flush(struct memmap *map)
     if (map->edges + 2 > 2u * BOOTINFO_RAW_MAX) {
         map->overflow++;
     } else {
-        map->edge[map->edges++] = map->last_base | map->last_type << 1 | EDGE_START;
-        map->edge[map->edges++] = map->last_end | map->last_type << 1;
+        insert(map, map->last_base | map->last_type << 1 | EDGE_START);
+        insert(map, map->last_end | map->last_type << 1);
     }
     map->last_base = map->last_end = 0;
 }
@@ -49,37 +58,6 @@ void memmap_add(struct memmap *map, uint64_t base, uint64_t size, uint32_t type)
     map->last_type = type;
 }
 
-/* Heap sort: no recursion, no second array. */
-static void sift_down(uint64_t *heap, uint32_t root, uint32_t count)
-{
-    for (;;) {
-        uint32_t child = 2 * root + 1;
-        if (child >= count)
-            return;
-        if (child + 1 < count && heap[child] < heap[child + 1])
-            child++;
-        if (heap[root] >= heap[child])
-            return;
-        uint64_t swap = heap[root];
-        heap[root] = heap[child];
-        heap[child] = swap;
-        root = child;
-    }
-}
-
-static void sort(uint64_t *edge, uint32_t count)
-{
-    for (uint32_t i = count / 2; i-- > 0;)
-        sift_down(edge, i, count);
-    for (uint32_t end = count; end > 1;) {
-        end--;
-        uint64_t swap = edge[0];
-        edge[0] = edge[end];
-        edge[end] = swap;
-        sift_down(edge, 0, end);
-    }
-}
-
 /* The type that stands last in enum bootinfo_mem_type among those that cover the spot; 0: none. */
 static uint32_t strongest(const uint32_t *open)
 {
@@ -98,7 +76,6 @@ const char *memmap_finish(struct memmap *map, struct bootinfo *out)
     flush(map);
     if (map->overflow)
         return "the firmware's memory map has too many separate ranges (limit 1536)";
-    sort(map->edge, map->edges);
     for (uint32_t i = 0; i < map->edges;) {
         uint64_t addr = EDGE_ADDR(map->edge[i]);
         for (; i < map->edges && EDGE_ADDR(map->edge[i]) == addr; i++) {
@@ -120,7 +97,16 @@ const char *memmap_finish(struct memmap *map, struct bootinfo *out)
     return ram ? NULL : "the firmware's memory map names no usable memory";
 }
 
-uint32_t memmap_efi_type(uint32_t efi_type)
+uint32_t memmap_e820_type(uint32_t e820_type)
+{
+    /* ACPI specification, "Address Range Types"; 6 is not assigned. */
+    static const uint8_t types[] = {
+        BOOTINFO_MEM_RESERVED, BOOTINFO_MEM_RAM, BOOTINFO_MEM_RESERVED, BOOTINFO_MEM_ACPI_RECLAIM,
+        BOOTINFO_MEM_ACPI_NVS, BOOTINFO_MEM_BAD, BOOTINFO_MEM_RESERVED, BOOTINFO_MEM_PERSISTENT};
+    return e820_type < sizeof(types) ? types[e820_type] : BOOTINFO_MEM_RESERVED;
+}
+
+static uint32_t memmap_efi_type(uint32_t efi_type)
 {
     /* UEFI 2.10, "Memory Type Usage after ExitBootServices()". */
     switch (efi_type) {

@@ -21,8 +21,8 @@ void memmap_add(struct memmap *map, uint64_t base, uint64_t size, uint32_t type)
 /* Fills out->mem. NULL, or a sentence that says what is wrong. The map is used up. */
 const char *memmap_finish(struct memmap *map, struct bootinfo *out);
 
-/* Type of an EFI memory descriptor, after ExitBootServices. */
-uint32_t memmap_efi_type(uint32_t efi_type);
+/* Type of an E820 entry; PVH and multiboot2 use the same numbers. */
+uint32_t memmap_e820_type(uint32_t e820_type);
 
 /* An EFI memory map: `size` bytes of descriptors of `desc_size` bytes each. NULL or a sentence. */
 const char *memmap_add_efi(struct memmap *map, const void *descriptors, uint64_t size,

@@ -8,11 +8,9 @@
 enum mb2_tag_type {
     MB2_TAG_END = 0,
     MB2_TAG_CMDLINE = 1,
-    MB2_TAG_LOADER = 2,
     MB2_TAG_MODULE = 3,
     MB2_TAG_MMAP = 6,
     MB2_TAG_FRAMEBUFFER = 8,
-    MB2_TAG_EFI64 = 12,
     MB2_TAG_ACPI_OLD = 14,
     MB2_TAG_ACPI_NEW = 15,
     MB2_TAG_EFI_MMAP = 17
@@ -43,10 +41,6 @@ static const char *parse_mmap(const uint8_t *content, uint32_t size, struct memm
         uint64_t base, length;
         uint32_t type, reserved;
     } entry;
-    /* By the numbers of the specification; all else is reserved. */
-    static const uint32_t types[] = {BOOTINFO_MEM_RESERVED, BOOTINFO_MEM_RAM,
-                                     BOOTINFO_MEM_RESERVED, BOOTINFO_MEM_ACPI_RECLAIM,
-                                     BOOTINFO_MEM_ACPI_NVS, BOOTINFO_MEM_BAD};
 
     if (size < sizeof(head))
         return "multiboot2: the memory map tag is too short";
@@ -55,9 +49,7 @@ static const char *parse_mmap(const uint8_t *content, uint32_t size, struct memm
         return "multiboot2: the memory map has an impossible entry size";
     for (uint64_t at = sizeof(head); at + head.entry_size <= size; at += head.entry_size) {
         __builtin_memcpy(&entry, content + at, sizeof(entry));
-        uint32_t type = entry.type < sizeof(types) / sizeof(types[0]) ? types[entry.type]
-                                                                      : BOOTINFO_MEM_RESERVED;
-        memmap_add(map, entry.base, entry.length, type);
+        memmap_add(map, entry.base, entry.length, memmap_e820_type(entry.type));
     }
     return NULL;
 }
@@ -102,12 +94,6 @@ static void parse_framebuffer(const uint8_t *content, uint32_t size, struct boot
                                             .blue_shift = fb.blue_pos};
 }
 
-static void parse_loader(const uint8_t *content, uint32_t size, struct bootinfo *out)
-{
-    for (uint32_t i = 0; i < size && i < sizeof(out->loader) - 1 && content[i]; i++)
-        out->loader[i] = (char)content[i];
-}
-
 struct mb2_maps {
     const uint8_t *bios, *efi; /* content of the two kinds of memory map */
     uint32_t bios_size, efi_size;
@@ -121,9 +107,6 @@ static const char *parse_tag(const struct mb2_tag *tag, const uint8_t *content,
     case MB2_TAG_CMDLINE:
         parse_cmdline(out, (const char *)content, size);
         return NULL;
-    case MB2_TAG_LOADER:
-        parse_loader(content, size, out);
-        return NULL;
     case MB2_TAG_MODULE:
         return parse_module(content, size, out);
     case MB2_TAG_MMAP:
@@ -136,10 +119,6 @@ static const char *parse_tag(const struct mb2_tag *tag, const uint8_t *content,
         return NULL;
     case MB2_TAG_FRAMEBUFFER:
         parse_framebuffer(content, size, out);
-        return NULL;
-    case MB2_TAG_EFI64:
-        if (size >= sizeof(out->efi_system_table))
-            __builtin_memcpy(&out->efi_system_table, content, sizeof(out->efi_system_table));
         return NULL;
     case MB2_TAG_ACPI_OLD:
     case MB2_TAG_ACPI_NEW:

@@ -10,7 +10,6 @@ void parse_cmdline(struct bootinfo *out, const char *text, uint64_t limit)
         n++;
     }
     out->cmdline[n] = 0;
-    out->cmdline_cut = n < limit && text[n] != 0;
 }
 
 const char *parse_package(struct bootinfo *out, uint64_t base, uint64_t size)
@@ -36,4 +35,11 @@ void parse_rsdp(struct bootinfo *out, const void *rsdp, uint64_t size)
         return;
     __builtin_memcpy(out->rsdp_copy, rsdp, bytes);
     out->rsdp_copied = bytes;
+}
+
+void parse_rsdp_at(struct bootinfo *out, uint64_t pa)
+{
+    const void *rsdp = pa ? early_map(pa, BOOTINFO_RSDP) : NULL;
+    if (rsdp)
+        parse_rsdp(out, rsdp, BOOTINFO_RSDP);
 }

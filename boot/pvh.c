@@ -25,15 +25,6 @@ struct pvh_mmap_entry {
     uint32_t type, reserved;
 };
 
-/* E820 numbers; 7 is persistent memory. */
-static uint32_t e820_type(uint32_t type)
-{
-    static const uint32_t types[] = {
-        BOOTINFO_MEM_RESERVED, BOOTINFO_MEM_RAM, BOOTINFO_MEM_RESERVED, BOOTINFO_MEM_ACPI_RECLAIM,
-        BOOTINFO_MEM_ACPI_NVS, BOOTINFO_MEM_BAD, BOOTINFO_MEM_RESERVED, BOOTINFO_MEM_PERSISTENT};
-    return type < sizeof(types) / sizeof(types[0]) ? types[type] : BOOTINFO_MEM_RESERVED;
-}
-
 static const char *parse_mmap(const struct pvh_start_info *info, struct memmap *map)
 {
     if (info->version == 0 || info->mmap == 0 || info->mmap_entries == 0)
@@ -46,7 +37,7 @@ static const char *parse_mmap(const struct pvh_start_info *info, struct memmap *
     for (uint32_t i = 0; i < info->mmap_entries; i++) {
         struct pvh_mmap_entry entry;
         __builtin_memcpy(&entry, (const char *)raw + i * sizeof(entry), sizeof(entry));
-        memmap_add(map, entry.base, entry.size, e820_type(entry.type));
+        memmap_add(map, entry.base, entry.size, memmap_e820_type(entry.type));
     }
     return NULL;
 }
@@ -97,12 +88,7 @@ const char *pvh_parse(uint64_t info_pa, struct memmap *map, struct bootinfo *out
     __builtin_memcpy(out->boot_method, "pvh", sizeof("pvh"));
     /* The ABI names no display; a PC that starts like this has text mode if it has one at all. */
     out->fb.vga_text = 1;
-    out->rsdp = info.rsdp;
-    if (info.rsdp) {
-        const void *rsdp = early_map(info.rsdp, BOOTINFO_RSDP);
-        if (rsdp)
-            parse_rsdp(out, rsdp, BOOTINFO_RSDP);
-    }
+    parse_rsdp_at(out, info.rsdp);
     const char *error = info.cmdline ? parse_text(info.cmdline, out) : NULL;
     if (!error)
         error = parse_module(&info, out);

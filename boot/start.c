@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* boot/entry.S comes here: finds the parser for the boot protocol, and enters the kernel. */
 #include <stddef.h>
-#include "boot/efi_tables.h"
+#include "arch/x86_64/smp.h"
 #include "boot/parse.h"
 #include "boot/layout.h"
 
@@ -26,20 +26,20 @@ static const char *parse(uint32_t kind, uint64_t info_pa)
 
 _Noreturn void boot_main(uint32_t kind, uint64_t info_pa, uint64_t kernel_pa, uint64_t tsc)
 {
+    if (kind == BOOT_KIND_CPU)
+        smp_cpu_entry();
     info.boot_tsc = tsc;
     info.kernel_base = kernel_pa;
     info.kernel_size = (uint64_t)(__kernel_end - __kernel_start);
-    const char *error = parse(kind, info_pa);
-    if (error)
-        boot_fatal(error);
-    if (!info.rsdp)
-        info.rsdp = efi_find_rsdp(info.efi_system_table);
+    info.error = parse(kind, info_pa);
     memmap_add(&map, info.kernel_base, info.kernel_size, BOOTINFO_MEM_KERNEL);
     memmap_add(&map, info.package_base, info.package_size, BOOTINFO_MEM_PACKAGE);
     /* The first page keeps the BIOS data area, and no valid pointer to memory is 0. */
     memmap_add(&map, 0, 4096, BOOTINFO_MEM_RESERVED);
-    error = memmap_finish(&map, &info);
-    if (error)
-        boot_fatal(error);
+    if (!info.error)
+        info.error = memmap_finish(&map, &info);
+    /* Before the loader's word for the screen was found, text mode is the best guess. */
+    if (info.error && !info.fb.base)
+        info.fb.vga_text = 1;
     kernel_main(&info);
 }

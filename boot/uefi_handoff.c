@@ -56,14 +56,7 @@ const char *uefi_handoff_parse(uint64_t info_pa, struct memmap *map, struct boot
     if (handoff.version < UEFI_HANDOFF_VERSION || handoff.size < sizeof(handoff))
         return "UEFI: the loader is older than this kernel";
     __builtin_memcpy(out->boot_method, "uefi", sizeof("uefi"));
-    __builtin_memcpy(out->loader, "Mullion", sizeof("Mullion"));
-    out->efi_system_table = handoff.system_table;
-    out->rsdp = handoff.rsdp;
-    if (handoff.rsdp) {
-        const void *rsdp = early_map(handoff.rsdp, BOOTINFO_RSDP);
-        if (rsdp)
-            parse_rsdp(out, rsdp, BOOTINFO_RSDP);
-    }
+    parse_rsdp_at(out, handoff.rsdp);
     parse_framebuffer(&handoff, out);
     const char *error = parse_text(&handoff, out);
     if (!error && handoff.package_size)

@@ -71,7 +71,6 @@ static void fill_kinfo(void)
 
 static void cpu_up(void)
 {
-    wrmsr(MSR_PAT, KERNEL_PAT);
     struct cpu *cpu = cpu_self();
     if (!runq_init(cpu) || !timerq_init(cpu))
         panic("CPU %u: no memory for its queues", cpu->id);
@@ -113,14 +112,17 @@ void kernel_main(const struct bootinfo *info)
     klog_init_serial();
     copy_text(cmdline, info->cmdline, BOOTINFO_CMDLINE);
     kprintf("Mullion %s, booted by %s\n", MULLION_VERSION, info->boot_method);
+    if (info->error) {
+        klog_init_screen(info);
+        panic("Mullion cannot start: %s", info->error);
+    }
     features_init();
     kpaging_init(info, cmdline_number("kmem", POOL_BASE + ram_size() / 2048));
     klog_init_screen(info);
     uint64_t size;
     hpa_t persistent = kpaging_persistent(&size);
     klog_init_persistent(persistent, size);
-    acpi_use_rsdp_copy(info->rsdp_copy, info->rsdp_copied);
-    acpi_init(info->rsdp ? info->rsdp : acpi_rsdp_from_efi(info->efi_system_table));
+    acpi_init(info->rsdp_copy, info->rsdp_copied);
     apic_init();
     ioapic_init();
     tsc_calibrate();

@@ -137,7 +137,7 @@ void root_mem_describe(const struct bootinfo *boot, struct root_info *info)
         kprintf("memory: map too fragmented, %llu KiB are left unused\n",
                 (unsigned long long)dropped / 1024);
     info->package_size = boot->package_size;
-    info->rsdp = acpi.rsdp;
+    info->acpi_root = acpi.root;
     info->mcfg_base = acpi.mcfg_base;
     info->mcfg_bus_start = acpi.mcfg_bus_start;
     info->mcfg_bus_end = acpi.mcfg_bus_end;

@@ -3,8 +3,8 @@
 #include "kernel/syscall.h"
 
 #include "abi/kinfo.h"
-#include "arch/x86_64/acpi.h"
 #include "arch/x86_64/klog.h"
+#include "arch/x86_64/platform.h"
 #include "lib/string.h"
 
 #define KLOG_WRITE_MAX 512u
@@ -24,12 +24,8 @@ int64_t sys_machine_control(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct obj, machine, r->rdi, OBJ_MACHINE, RIGHT_CONTROL);
     switch (r->rsi) {
-    case MACHINE_POWEROFF:
-        acpi_poweroff();
-        return ERR_CPU;
     case MACHINE_RESET:
-        acpi_reset();
-        return ERR_CPU;
+        machine_reset();
     case MACHINE_CONSOLE:
         klog_set_quiet(r->rdx);
         return OK;

@@ -16,28 +16,16 @@ struct directive {
 
 static void put(struct out *out, char c)
 {
-    if (out->used + 1 < out->size) {
+    if (out->used + 1 < out->size)
         out->buffer[out->used++] = c;
-    }
 }
 
 static void put_padded(struct out *out, const struct directive *d, const char *text, size_t length)
 {
-    for (size_t i = length; i < d->width; i++) {
+    for (size_t i = length; i < d->width; i++)
         put(out, ' ');
-    }
-    for (size_t i = 0; i < length; i++) {
+    for (size_t i = 0; i < length; i++)
         put(out, text[i]);
-    }
-}
-
-static size_t text_length(const char *text)
-{
-    size_t n = 0;
-    while (text[n]) {
-        n++;
-    }
-    return n;
 }
 
 static void put_number(struct out *out, const struct directive *d, uint64_t value, bool negative)
@@ -51,23 +39,19 @@ static void put_number(struct out *out, const struct directive *d, uint64_t valu
         value /= base;
     } while (value);
     const char *sign = negative ? "-" : d->prefix && base == 16 ? "0x" : "";
-    uint32_t length = count + (uint32_t)text_length(sign);
+    uint32_t length = count + (uint32_t)__builtin_strlen(sign);
     if (!d->zero) {
-        for (uint32_t i = length; i < d->width; i++) {
+        for (uint32_t i = length; i < d->width; i++)
             put(out, ' ');
-        }
     }
-    while (*sign) {
+    while (*sign)
         put(out, *sign++);
-    }
     if (d->zero) {
-        for (uint32_t i = length; i < d->width; i++) {
+        for (uint32_t i = length; i < d->width; i++)
             put(out, '0');
-        }
     }
-    while (count) {
+    while (count)
         put(out, digits[--count]);
-    }
 }
 
 /* Reads what follows a '%'; returns the first character behind it. */
@@ -105,7 +89,7 @@ static bool convert(struct out *out, struct directive *d, va_list *args)
     case 's': {
         const char *text = va_arg(*args, const char *);
         text = text ? text : "(null)";
-        put_padded(out, d, text, text_length(text));
+        put_padded(out, d, text, __builtin_strlen(text));
         return true;
     }
     case 'd': {
@@ -143,9 +127,8 @@ size_t format_args(char *buffer, size_t size, const char *format, va_list args)
         struct directive d;
         const char *next = parse(format + 1, &d);
         known = convert(&out, &d, &copy);
-        if (known) {
+        if (known)
             format = next;
-        }
     }
     va_end(copy);
     buffer[out.used] = 0;

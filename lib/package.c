@@ -1,106 +1,50 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/package.h"
+#include "lib/format.h"
 #include "lib/sha256.h"
 
-/* --- messages: text, numbers, names, cut where the buffer ends --- */
-static void say(struct package *package, const char *text)
+/* What is wrong, cut where the buffer ends. */
+__attribute__((format(printf, 2, 3))) static int fail(struct package *package, const char *format,
+                                                      ...)
 {
-    uint32_t n = 0;
-    while (package->error[n])
-        n++;
-    for (; *text && n + 1 < PACKAGE_ERROR; text++)
-        package->error[n++] = *text;
-    package->error[n] = 0;
-}
-
-static void say_number(struct package *package, uint64_t value)
-{
-    char digits[21];
-    uint32_t at = sizeof(digits) - 1;
-    digits[at] = 0;
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    say(package, digits + at);
-}
-
-static int fail(struct package *package, const char *text)
-{
-    package->error[0] = 0;
-    say(package, "boot package: ");
-    say(package, text);
-    return -1;
-}
-
-static int fail_pair(struct package *package, const char *before, uint64_t a, const char *middle,
-                     uint64_t b, const char *after)
-{
-    fail(package, before);
-    say_number(package, a);
-    say(package, middle);
-    say_number(package, b);
-    say(package, after);
+    va_list args;
+    size_t n = format_text(package->error, PACKAGE_ERROR, "boot package: ");
+    va_start(args, format);
+    format_args(package->error + n, PACKAGE_ERROR - n, format, args);
+    va_end(args);
     return -1;
 }
 
 static int fail_file(struct package *package, const char *name, const char *text)
 {
-    fail(package, "file '");
-    say(package, name);
-    say(package, "' ");
-    say(package, text);
-    return -1;
-}
-
-static int fail_entry(struct package *package, uint32_t number, const char *text)
-{
-    fail(package, "index entry ");
-    say_number(package, number);
-    say(package, " ");
-    say(package, text);
-    return -1;
+    return fail(package, "file '%s' %s", name, text);
 }
 
 /* --- header --- */
-static int is_header(const struct package_header *header)
-{
-    return __builtin_memcmp(header->magic, PACKAGE_MAGIC, sizeof(header->magic)) == 0;
-}
-
 static uint64_t index_bytes(const struct package_header *header)
 {
     return sizeof(*header) + (uint64_t)header->file_count * sizeof(struct package_file);
 }
 
-uint64_t package_index_bytes(const void *base, uint64_t reachable)
-{
-    struct package_header header;
-    if (reachable < sizeof(header))
-        return 0;
-    __builtin_memcpy(&header, base, sizeof(header));
-    return is_header(&header) && header.file_count <= PACKAGE_MAX_FILES ? index_bytes(&header) : 0;
-}
-
 static int check_header(struct package *package, const struct package_header *header)
 {
     uint64_t size = package->size;
-    if (!is_header(header))
+    if (__builtin_memcmp(header->magic, PACKAGE_MAGIC, sizeof(header->magic)) != 0)
         return fail(package, "this is not a Mullion boot package (wrong magic number)");
     if (header->version != PACKAGE_VERSION)
-        return fail_pair(package, "it has version ", header->version,
-                         ", this Mullion reads version ", PACKAGE_VERSION, "");
+        return fail(package, "it has version %u, this Mullion reads version %u", header->version,
+                    PACKAGE_VERSION);
     if (size < header->total_size)
-        return fail_pair(package, "cut at ", size, " of ", header->total_size, " bytes");
+        return fail(package, "cut at %lu of %lu bytes", size, header->total_size);
     if (size > header->total_size)
-        return fail_pair(package, "", size - header->total_size, " bytes follow its end at ",
-                         header->total_size, "");
+        return fail(package, "%lu bytes follow its end at %lu", size - header->total_size,
+                    header->total_size);
     if (header->file_count > PACKAGE_MAX_FILES)
-        return fail_pair(package, "", header->file_count, " files, at most ", PACKAGE_MAX_FILES,
-                         " are allowed");
+        return fail(package, "%u files, at most %u are allowed", header->file_count,
+                    PACKAGE_MAX_FILES);
     if (index_bytes(header) > size)
-        return fail_pair(package, "the index ends at ", index_bytes(header), ", the package at ",
-                         size, "");
+        return fail(package, "the index ends at %lu, the package at %lu", index_bytes(header),
+                    size);
     return 0;
 }
 
@@ -119,19 +63,12 @@ static int name_is_good(const char *name)
     return 1;
 }
 
-static int compare(const char *a, const char *b)
-{
-    for (; *a && *a == *b; a++, b++)
-        ;
-    return (unsigned char)*a - (unsigned char)*b;
-}
-
 static int check_file(struct package *package, uint32_t number, uint64_t *end)
 {
     const struct package_file *file = &package->file[number];
     if (!name_is_good(file->name))
-        return fail_entry(package, number, "has an impossible name");
-    if (number && compare(file[-1].name, file->name) >= 0)
+        return fail(package, "index entry %u has an impossible name", number);
+    if (number && __builtin_strcmp(file[-1].name, file->name) >= 0)
         return fail_file(package, file->name, "is not in alphabetical order in the index");
     if (file->offset % PACKAGE_ALIGN)
         return fail_file(package, file->name, "does not start on a page boundary");
@@ -151,8 +88,7 @@ int package_open(struct package *package, const void *base, uint64_t size)
 
     *package = (struct package){.base = base, .size = size};
     if (size < sizeof(header))
-        return fail_pair(package, "cut at ", size, " bytes, inside its header of ", sizeof(header),
-                         "");
+        return fail(package, "cut at %lu bytes, inside its header of %lu", size, sizeof(header));
     if ((uintptr_t)base % _Alignof(struct package_file))
         return fail(package, "it is not aligned in memory");
     __builtin_memcpy(&header, base, sizeof(header));
@@ -183,7 +119,7 @@ const struct package_file *package_find(struct package *package, const char *nam
     uint32_t low = 0, high = package->count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        int order = compare(name, package->file[middle].name);
+        int order = __builtin_strcmp(name, package->file[middle].name);
         if (order == 0)
             return &package->file[middle];
         if (order < 0)
@@ -202,11 +138,7 @@ int package_verify(struct package *package, const struct package_file *file, con
     sha256_init(&hash);
     sha256_update(&hash, data, file->size);
     sha256_final(&hash, digest);
-    if (__builtin_memcmp(digest, file->sha256, sizeof(digest)) != 0) {
-        fail(package, "file '");
-        say(package, file->name);
-        say(package, "': SHA-256 does not match");
-        return -1;
-    }
+    if (__builtin_memcmp(digest, file->sha256, sizeof(digest)) != 0)
+        return fail(package, "file '%s': SHA-256 does not match", file->name);
     return 0;
 }

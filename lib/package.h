@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The boot package (docs/boot-package.md): reader for the kernel and for ring 3.
  *
- * package_open() reads the header and the index only, so the caller has to reach no more than
- * package_index_bytes() of it; a file's own bytes are read by package_verify() alone. */
+ * package_open() reads the header and the index only; a file's own bytes are read by
+ * package_verify() alone. */
 #ifndef LIB_PACKAGE_H
 #define LIB_PACKAGE_H
 
@@ -42,11 +42,6 @@ struct package {
     const struct package_file *file; /* count of them, sorted by name */
     char error[PACKAGE_ERROR];       /* what the newest failure was, with the file's name */
 };
-
-/* Bytes of header and index, by the header's own claim: what has to be reachable for
- * package_open(). `reachable` bytes at base can be read now. 0: not a package header;
- * package_open() will say why. */
-uint64_t package_index_bytes(const void *base, uint64_t reachable);
 
 /* Checks header and index of a package of exactly `size` bytes. 0, or -1 and package->error. */
 int package_open(struct package *package, const void *base, uint64_t size);

@@ -56,12 +56,3 @@ int strcmp(const char *a, const char *b)
 {
     return strncmp(a, b, SIZE_MAX);
 }
-
-void strncpy_pad(char *to, const char *from, size_t size)
-{
-    size_t n = 0;
-    while (n + 1 < size && from[n])
-        n++;
-    memcpy(to, from, n);
-    memset(to + n, 0, size - n);
-}

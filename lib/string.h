@@ -12,7 +12,5 @@ int memcmp(const void *a, const void *b, size_t n);
 size_t strlen(const char *s);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
-/* Fills all of to, always with a NUL at the end. */
-void strncpy_pad(char *to, const char *from, size_t size);
 
 #endif

@@ -19,12 +19,6 @@ typedef struct {
 typedef struct {
     uint64_t v;
 } gpa_t; /* guest-physical address */
-typedef struct {
-    uint64_t v;
-} gla_t; /* guest-linear address */
-typedef struct {
-    uint64_t v;
-} uva_t; /* ring-3 virtual address; never dereferenced in ring 0 */
 
 static inline hpa_t hpa(uint64_t v)
 {
@@ -33,10 +27,6 @@ static inline hpa_t hpa(uint64_t v)
 static inline gpa_t gpa(uint64_t v)
 {
     return (gpa_t){v};
-}
-static inline uva_t uva(uint64_t v)
-{
-    return (uva_t){v};
 }
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))

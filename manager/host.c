@@ -5,6 +5,7 @@
 #include "abi/thread.h"
 #include "console/config.h"
 #include "manager/vm.h"
+#include "user/power.h"
 #include "user/program.h"
 #include "user/syscall_stubs.h"
 
@@ -95,7 +96,10 @@ uint64_t host_tick(uint64_t now)
             last_words();
     }
     if (state == HOST_LAST_WORDS && now >= deadline) {
-        sys_machine_control(machine, goal == MGR_HOST_REBOOT ? MACHINE_RESET : MACHINE_POWEROFF, 0);
+        if (goal == MGR_HOST_REBOOT)
+            power_reset(machine);
+        else
+            power_off();
         log_line("the machine cannot be switched off by software: do it by hand");
         when_idle = false;
         state = HOST_UP;

@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* From the RSDP to the tables (ACPI specification, "ACPI Software Programming Model"). */
+/* From the RSDP to the tables (ACPI specification, "ACPI Software Programming Model"), and those
+ * that need no more than a field or two. Power-off and reset are ring 3's (user/power.h). */
 #include "arch/x86_64/acpi_tables.h"
 
 #include "arch/x86_64/bootmap.h"
 #include "arch/x86_64/klog.h"
 #include "lib/string.h"
 
-#define RSDP_V1        20u
-#define RSDP_V2        36u
-#define RSDP_SIGNATURE "RSD PTR "
-#define RSDP_ALIGNMENT 16u
-#define BIOS_AREA      0xe0000ull
-#define BIOS_AREA_SIZE 0x20000ull
-#define EBDA_POINTER   0x40eull
-#define EBDA_SEARCHED  1024u
-#define FADT_DSDT      40u
-#define FADT_X_DSDT    140u
+#define RSDP_V1 20u
+#define RSDP_V2 36u
+
+/* FADT (ACPI specification, "Fixed ACPI Description Table"). */
+#define FADT_PM_TMR      76u
+#define FADT_PM_TMR_LEN  91u
+#define FADT_FLAGS       112u
+#define FADT_X_PM_TMR    208u
+#define FADT_TMR_VAL_EXT (1u << 8)
+
+#define HPET_ADDRESS 40u
+#define MCFG_FIRST   44u
+#define MCFG_ENTRY   16u
+
+/* Generic address structure: space, width, offset, access size, address. */
+#define GAS_ADDRESS 4u
+#define GAS_MEMORY  0u
+#define GAS_IO      1u
 
 struct acpi_info acpi;
-
-static uint8_t rsdp_copy[RSDP_V2];
-static uint32_t rsdp_copied;
-
-/* Where entries of the root table are read from. */
-struct root {
-    struct acpi_table table;
-    uint32_t entry_size; /* 4: RSDT, 8: XSDT */
-};
 
 static uint8_t sum(const uint8_t *bytes, uint64_t length)
 {
@@ -36,156 +36,109 @@ static uint8_t sum(const uint8_t *bytes, uint64_t length)
     return s;
 }
 
-static uint64_t read64(const uint8_t *bytes, uint32_t size)
+/* Maps the table at pa and verifies it. false: absent or damaged (logged). */
+static bool open_table(uint64_t pa, const char *signature, struct acpi_table *t)
 {
-    uint64_t v = 0;
-    memcpy(&v, bytes, size);
-    return v;
-}
-
-bool acpi_open(uint64_t pa, const char *signature, struct acpi_table *t)
-{
-    const uint8_t *header = pa ? boot_map(hpa(pa), ACPI_HEADER) : NULL;
-    char name[5] = {0};
-
-    if (!header)
+    t->bytes = pa ? boot_map(hpa(pa), ACPI_HEADER) : NULL;
+    t->length = ACPI_HEADER;
+    if (!t->bytes || memcmp(t->bytes, signature, 4))
         return false;
-    memcpy(name, header, 4);
-    uint32_t length = (uint32_t)read64(header + 4, 4);
-    if (signature && memcmp(name, signature, 4))
-        return false;
-    for (uint32_t i = 0; i < 4; i++)
-        name[i] = name[i] >= ' ' && name[i] <= '~' ? name[i] : '?';
+    uint32_t length = (uint32_t)acpi_read(t, 4, 4);
     if (length < ACPI_HEADER || length > ACPI_TABLE_MAX) {
-        kprintf("acpi: %s at %lx ignored: length %u\n", name, pa, length);
+        kprintf("acpi: %s at %lx ignored: length %u\n", signature, pa, length);
         return false;
     }
     t->bytes = boot_map(hpa(pa), length);
     t->length = length;
-    if (!t->bytes)
-        return false;
-    if (sum(t->bytes, length)) {
-        kprintf("acpi: %s at %lx ignored: wrong checksum\n", name, pa);
+    if (t->bytes && sum(t->bytes, length)) {
+        kprintf("acpi: %s at %lx ignored: wrong checksum\n", signature, pa);
         return false;
     }
-    return true;
+    return t->bytes;
 }
 
-static bool rsdp_valid(const uint8_t *rsdp, uint64_t available)
+static bool rsdp_valid(const struct acpi_table *rsdp)
 {
-    if (available < RSDP_V1 || memcmp(rsdp, RSDP_SIGNATURE, 8) || sum(rsdp, RSDP_V1))
-        return false;
-    if (rsdp[15] < 2)
+    uint32_t length = acpi_read(rsdp, 15, 1) < 2 ? RSDP_V1 : RSDP_V2;
+    return acpi_has(rsdp, 0, length) && !sum(rsdp->bytes, RSDP_V1) && !sum(rsdp->bytes, length);
+}
+
+/* XSDT, else RSDT. *size: bytes of an entry. */
+static bool open_root(const struct acpi_table *rsdp, struct acpi_table *root, uint32_t *size)
+{
+    *size = 8;
+    acpi.root = acpi_read(rsdp, 24, 8);
+    if (open_table(acpi.root, "XSDT", root))
         return true;
-    uint64_t length = available < RSDP_V2 ? 0 : read64(rsdp + 20, 4);
-    return length >= RSDP_V2 && length <= available && !sum(rsdp, length);
-}
-
-static const uint8_t *search(uint64_t base, uint64_t size)
-{
-    const uint8_t *area = boot_map(hpa(base), size);
-    for (uint64_t at = 0; area && at + RSDP_V1 <= size; at += RSDP_ALIGNMENT) {
-        if (rsdp_valid(area + at, size - at)) {
-            acpi.rsdp = base + at;
-            return area + at;
-        }
-    }
-    return NULL;
-}
-
-static const uint8_t *search_bios(void)
-{
-    const uint8_t *pointer = boot_map(hpa(EBDA_POINTER), 2);
-    uint64_t ebda = pointer ? read64(pointer, 2) << 4 : 0;
-    const uint8_t *found = NULL;
-
-    if (ebda >= 0x400 && ebda < MIB - EBDA_SEARCHED)
-        found = search(ebda, EBDA_SEARCHED);
-    return found ? found : search(BIOS_AREA, BIOS_AREA_SIZE);
-}
-
-void acpi_use_rsdp_copy(const void *rsdp, uint32_t length)
-{
-    rsdp_copied = (uint32_t)MIN(length, sizeof(rsdp_copy));
-    memcpy(rsdp_copy, rsdp, rsdp_copied);
-}
-
-static const uint8_t *find_rsdp(uint64_t pa)
-{
-    if (pa) {
-        const uint8_t *rsdp = boot_map(hpa(pa), RSDP_V2);
-        if (rsdp && rsdp_valid(rsdp, RSDP_V2)) {
-            acpi.rsdp = pa;
-            return rsdp;
-        }
-        kprintf("acpi: RSDP at %lx ignored: damaged\n", pa);
-    }
-    if (rsdp_valid(rsdp_copy, rsdp_copied))
-        return rsdp_copy;
-    return search_bios();
-}
-
-static bool open_root(const uint8_t *rsdp, struct root *root)
-{
-    uint64_t xsdt = rsdp[15] >= 2 ? read64(rsdp + 24, 8) : 0;
-
-    root->entry_size = 8;
-    if (acpi_open(xsdt, "XSDT", &root->table))
+    *size = 4;
+    acpi.root = acpi_read(rsdp, 16, 4);
+    if (open_table(acpi.root, "RSDT", root))
         return true;
-    root->entry_size = 4;
-    return acpi_open(read64(rsdp + 16, 4), "RSDT", &root->table);
-}
-
-/* The n-th table with this signature, verified. */
-static bool find_table(const struct root *root, const char *signature, uint32_t n,
-                       struct acpi_table *t)
-{
-    uint32_t count = (root->table.length - ACPI_HEADER) / root->entry_size;
-
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t offset = ACPI_HEADER + i * root->entry_size;
-        if (acpi_open(acpi_read(&root->table, offset, root->entry_size), signature, t) && !n--)
-            return true;
-    }
+    acpi.root = 0;
     return false;
 }
 
-static void read_aml(const struct root *root, const struct acpi_table *fadt)
+static void read_fadt(const struct acpi_table *t)
 {
-    struct acpi_table t;
-    uint64_t dsdt = acpi_read(fadt, FADT_X_DSDT, 8);
+    uint64_t port = acpi_read(t, FADT_X_PM_TMR + GAS_ADDRESS, 8);
 
-    if (acpi_open(dsdt ? dsdt : acpi_read(fadt, FADT_DSDT, 4), "DSDT", &t))
-        acpi_find_s5(&t);
-    for (uint32_t n = 0; !acpi.s5_valid && find_table(root, "SSDT", n, &t); n++)
-        acpi_find_s5(&t);
+    /* The extended address when the table has one in I/O space, else the old one. */
+    if (acpi_read(t, FADT_X_PM_TMR, 1) != GAS_IO || !port || port > UINT16_MAX)
+        port = acpi_read(t, FADT_PM_TMR, 4);
+    if (acpi_read(t, FADT_PM_TMR_LEN, 1) != 4 || port > UINT16_MAX)
+        return;
+    acpi.pm_timer_port = (uint16_t)port;
+    acpi.pm_timer_32bit = (acpi_read(t, FADT_FLAGS, 4) & FADT_TMR_VAL_EXT) != 0;
 }
 
-void acpi_init(uint64_t rsdp)
+static void read_hpet(const struct acpi_table *t)
 {
-    struct root root;
-    struct acpi_table t;
+    if (acpi_read(t, HPET_ADDRESS, 1) == GAS_MEMORY)
+        acpi.hpet_base = acpi_read(t, HPET_ADDRESS + GAS_ADDRESS, 8);
+}
+
+static void read_mcfg(const struct acpi_table *t)
+{
+    for (uint32_t at = MCFG_FIRST; acpi_has(t, at, MCFG_ENTRY) && !acpi.mcfg_base;
+         at += MCFG_ENTRY) {
+        uint32_t first = (uint32_t)acpi_read(t, at + 10, 1);
+        uint32_t last = (uint32_t)acpi_read(t, at + 11, 1);
+        if (acpi_read(t, at + 8, 2) != 0) /* another segment */
+            continue;
+        if (first > last) {
+            kprintf("acpi: MCFG ignored: buses %u to %u\n", first, last);
+            continue;
+        }
+        acpi.mcfg_base = acpi_read(t, at, 8);
+        acpi.mcfg_bus_start = first;
+        acpi.mcfg_bus_end = last;
+    }
+}
+
+void acpi_init(const void *rsdp, uint32_t length)
+{
+    static const struct {
+        char signature[5];
+        void (*read)(const struct acpi_table *);
+    } known[] = {{"APIC", acpi_madt}, /* before the SRAT, which describes its CPUs */
+                 {"SRAT", acpi_srat},
+                 {"HPET", read_hpet},
+                 {"MCFG", read_mcfg},
+                 {"FACP", read_fadt}};
+    struct acpi_table pointer = {rsdp, length}, root, t;
+    uint32_t size;
 
     acpi = (struct acpi_info){.nmi_lint = 2};
-    const uint8_t *found = find_rsdp(rsdp);
-    if (!found || !open_root(found, &root)) {
+    if (!rsdp_valid(&pointer) || !open_root(&pointer, &root, &size)) {
         kprintf("acpi: no tables; one CPU, no I/O APIC, no power-off\n");
         return;
     }
-    if (find_table(&root, "APIC", 0, &t))
-        acpi_madt(&t);
-    else
-        kprintf("acpi: no MADT; one CPU, no I/O APIC\n");
-    if (find_table(&root, "SRAT", 0, &t))
-        acpi_srat(&t);
-    if (find_table(&root, "HPET", 0, &t))
-        acpi_hpet(&t);
-    if (find_table(&root, "MCFG", 0, &t))
-        acpi_mcfg(&t);
-    if (find_table(&root, "FACP", 0, &t)) {
-        acpi_fadt(&t);
-        read_aml(&root, &t);
+    for (uint32_t i = 0; i < ARRAY_LEN(known); i++) {
+        bool found = false;
+        for (uint32_t at = ACPI_HEADER; acpi_has(&root, at, size) && !found; at += size)
+            found = open_table(acpi_read(&root, at, size), known[i].signature, &t);
+        if (found)
+            known[i].read(&t);
     }
-    kprintf("acpi: %u CPUs, %u I/O APICs%s%s\n", acpi.cpu_count, acpi.ioapic_count,
-            acpi.s5_valid ? ", power-off" : "", acpi.reset_valid ? ", reset register" : "");
+    kprintf("acpi: %u CPUs, %u I/O APICs\n", acpi.cpu_count, acpi.ioapic_count);
 }

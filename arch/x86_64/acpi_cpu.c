@@ -68,14 +68,13 @@ static uint64_t field(const struct acpi_table *t, const struct entry *e, uint32_
     return acpi_read(t, e->offset + offset, size);
 }
 
-static void *array(uint64_t count, size_t size)
+/* Room for as many elements as the table could hold entries of `length` bytes. */
+static void *array(const struct acpi_table *t, uint32_t length, size_t size)
 {
-    uint32_t order = 0;
-    if (!count)
-        return NULL;
-    while ((PAGE_SIZE << order) < count * size)
-        order++;
-    return kmem_pages(order);
+    void *memory = kmem_pages(kmem_order(t->length / length * size));
+    if (!memory)
+        kprintf("acpi: no memory for the entries of a table of %u bytes\n", t->length);
+    return memory;
 }
 
 static bool madt_next(const struct acpi_table *t, struct entry *e)
@@ -93,7 +92,6 @@ static bool cpu_entry(const struct acpi_table *t, const struct entry *e, struct 
     uint32_t flags = (uint32_t)field(t, e, wide ? 8 : 4, 4);
 
     cpu->apic_id = (uint32_t)field(t, e, wide ? 4 : 3, wide ? 4 : 1);
-    cpu->uid = (uint32_t)field(t, e, wide ? 12 : 2, wide ? 4 : 1);
     cpu->domain = 0;
     cpu->enabled = (flags & MADT_ENABLED) != 0;
     return cpu->apic_id != (wide ? X2APIC_NONE : XAPIC_NONE);
@@ -138,9 +136,7 @@ static void madt_add(const struct acpi_table *t, const struct entry *e)
         break;
     case MADT_IOAPIC:
         acpi.ioapic[acpi.ioapic_count++] =
-            (struct acpi_ioapic){.address = field(t, e, 4, 4),
-                                 .gsi_base = (uint32_t)field(t, e, 8, 4),
-                                 .id = (uint32_t)field(t, e, 2, 1)};
+            (struct acpi_ioapic){field(t, e, 4, 4), (uint32_t)field(t, e, 8, 4)};
         break;
     case MADT_OVERRIDE:
         add_override(t, e);
@@ -159,22 +155,13 @@ static void madt_add(const struct acpi_table *t, const struct entry *e)
 
 void acpi_madt(const struct acpi_table *t)
 {
-    uint32_t count[MADT_TYPES] = {0};
     struct entry e = {.offset = MADT_FIRST};
 
     acpi.lapic_base = acpi_read(t, MADT_LAPIC_ADDRESS, 4);
-    while (madt_next(t, &e))
-        count[e.type]++;
-    acpi.cpu = array(count[MADT_LAPIC] + count[MADT_X2APIC], sizeof(*acpi.cpu));
-    acpi.ioapic = array(count[MADT_IOAPIC], sizeof(*acpi.ioapic));
-    acpi.override = array(count[MADT_OVERRIDE], sizeof(*acpi.override));
-    if ((!acpi.cpu && count[MADT_LAPIC] + count[MADT_X2APIC]) ||
-        (!acpi.ioapic && count[MADT_IOAPIC]) || (!acpi.override && count[MADT_OVERRIDE])) {
-        kprintf("acpi: no memory for the MADT's entries\n");
-        return;
-    }
-    e = (struct entry){.offset = MADT_FIRST};
-    while (madt_next(t, &e))
+    acpi.cpu = array(t, madt_length[MADT_LAPIC], sizeof(*acpi.cpu));
+    acpi.ioapic = array(t, madt_length[MADT_IOAPIC], sizeof(*acpi.ioapic));
+    acpi.override = array(t, madt_length[MADT_OVERRIDE], sizeof(*acpi.override));
+    while (acpi.cpu && acpi.ioapic && acpi.override && madt_next(t, &e))
         madt_add(t, &e);
 }
 
@@ -217,16 +204,8 @@ static void srat_add(const struct acpi_table *t, const struct entry *e)
 void acpi_srat(const struct acpi_table *t)
 {
     struct entry e = {.offset = SRAT_FIRST};
-    uint64_t count = 0;
 
-    while (next_entry(t, &e, "SRAT"))
-        count += e.type == SRAT_MEMORY;
-    acpi.mem_domain = array(count, sizeof(*acpi.mem_domain));
-    if (!acpi.mem_domain && count) {
-        kprintf("acpi: no memory for the SRAT's entries\n");
-        return;
-    }
-    e = (struct entry){.offset = SRAT_FIRST};
-    while (next_entry(t, &e, "SRAT"))
+    acpi.mem_domain = array(t, SRAT_MEMORY_LEN, sizeof(*acpi.mem_domain));
+    while (acpi.mem_domain && next_entry(t, &e, "SRAT"))
         srat_add(t, &e);
 }

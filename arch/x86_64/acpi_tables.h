@@ -27,22 +27,8 @@ static inline uint64_t acpi_read(const struct acpi_table *t, uint32_t offset, ui
         v = v << 8 | t->bytes[offset + i - 1];
     return v;
 }
-static inline struct acpi_gas acpi_read_gas(const struct acpi_table *t, uint32_t offset)
-{
-    return (struct acpi_gas){.space = (uint8_t)acpi_read(t, offset, 1),
-                             .width = (uint8_t)acpi_read(t, offset + 1, 1),
-                             .address = acpi_read(t, offset + 4, 8)};
-}
-
-/* Maps the table at pa and verifies it; signature NULL: any. false: absent or damaged (logged). */
-bool acpi_open(uint64_t pa, const char *signature, struct acpi_table *t);
 
 void acpi_madt(const struct acpi_table *t);
 void acpi_srat(const struct acpi_table *t); /* after the MADT */
-void acpi_fadt(const struct acpi_table *t);
-void acpi_hpet(const struct acpi_table *t);
-void acpi_mcfg(const struct acpi_table *t);
-/* Looks for \_S5 in a DSDT or SSDT. */
-void acpi_find_s5(const struct acpi_table *t);
 
 #endif

@@ -48,7 +48,6 @@
 #define MSI_ADDRESS     0xfee00000ull
 #define XAPIC_BROADCAST 0xffu
 #define TIMER_SPAN_US   2000u
-#define TIMER_SAMPLES   16u
 #define SEND_SPINS      1000000u
 
 static volatile uint8_t *xapic; /* NULL in x2APIC mode */
@@ -79,39 +78,25 @@ static void enable_mode(void)
         wrmsr(IA32_APIC_BASE, base | APIC_BASE_EXTD);
 }
 
-/* The counter beside the TSC, read so that little came between: see take_sample() in tsc.c. */
-static uint32_t timer_sample(uint64_t *tsc)
+static uint64_t timer_count(void)
 {
-    uint64_t best = UINT64_MAX;
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < TIMER_SAMPLES; i++) {
-        uint64_t before = rdtsc();
-        uint32_t now = apic_read(APIC_TIMER_NOW);
-        uint64_t window = rdtsc() - before;
-        if (window < best) {
-            best = window;
-            count = now;
-            *tsc = before + window / 2;
-        }
-    }
-    return count;
+    return apic_read(APIC_TIMER_NOW);
 }
 
 /* Ticks of the one-shot timer in a span measured with the TSC. */
 static void timer_calibrate(void)
 {
-    uint64_t span = tsc_from_us(TIMER_SPAN_US), start, end;
+    uint64_t span = tsc_from_us(TIMER_SPAN_US);
 
     apic_write(APIC_LVT_TIMER, LVT_MASKED | VEC_TIMER);
     apic_write(APIC_TIMER_DIV, DIVIDE_BY_1);
     apic_write(APIC_TIMER_INIT, UINT32_MAX);
-    uint32_t first = timer_sample(&start);
-    while (rdtsc() - start < span)
+    struct tsc_sample start = tsc_sample(timer_count);
+    while (rdtsc() - start.tsc < span)
         cpu_pause();
-    uint32_t last = timer_sample(&end);
+    struct tsc_sample end = tsc_sample(timer_count);
     apic_write(APIC_TIMER_INIT, 0);
-    timer_ratio = ((uint64_t)(first - last) << 32) / (end - start);
+    timer_ratio = ((start.ticks - end.ticks) << 32) / (end.tsc - start.tsc);
     if (!timer_ratio)
         panic("local APIC timer does not count");
     kprintf("apic: timer %lu kHz\n", tsc_khz * (timer_ratio >> 16) >> 16);
@@ -196,11 +181,6 @@ uint32_t apic_id_self(void)
 bool apic_is_x2apic(void)
 {
     return x2apic;
-}
-
-bool apic_is_deadline(void)
-{
-    return deadline;
 }
 
 void apic_eoi(void)

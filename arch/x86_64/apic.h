@@ -13,8 +13,6 @@ void apic_init(void);
 void apic_init_cpu(void);
 uint32_t apic_id_self(void);
 bool apic_is_x2apic(void);
-/* Whether apic_timer_set uses the TSC-deadline mode. */
-bool apic_is_deadline(void);
 void apic_eoi(void);
 /* Sends a fixed IPI to one CPU (index into cpus[]). */
 void apic_ipi(uint32_t cpu, uint8_t vector);

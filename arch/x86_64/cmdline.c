@@ -10,23 +10,19 @@ const char *cmdline_get(const char *key)
     const char *end = cmdline + sizeof(cmdline) - 1;
 
     while (p < end && *p) {
-        while (*p == ' ') {
+        while (*p == ' ')
             p++;
-        }
         const char *k = key;
         while (*k && *p == *k) {
             p++;
             k++;
         }
-        if (!*k && *p == '=') {
+        if (!*k && *p == '=')
             return p + 1;
-        }
-        if (!*k && (*p == ' ' || !*p)) {
+        if (!*k && (*p == ' ' || !*p))
             return "";
-        }
-        while (*p && *p != ' ') {
+        while (*p && *p != ' ')
             p++;
-        }
     }
     return NULL;
 }
@@ -38,9 +34,8 @@ bool cmdline_has(const char *word)
 
 static uint32_t digit(char c)
 {
-    if (c >= '0' && c <= '9') {
+    if (c >= '0' && c <= '9')
         return (uint32_t)(c - '0');
-    }
     c = (char)(c | 0x20);
     return c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a') + 10 : 255;
 }
@@ -66,16 +61,14 @@ uint64_t cmdline_number(const char *key, uint64_t fallback)
     uint32_t base = 10;
     uint64_t value = 0;
 
-    if (!p) {
+    if (!p)
         return fallback;
-    }
     if (p[0] == '0' && (p[1] | 0x20) == 'x') {
         base = 16;
         p += 2;
     }
-    if (digit(*p) >= base) {
+    if (digit(*p) >= base)
         return fallback;
-    }
     for (; digit(*p) < base; p++) {
         if (__builtin_mul_overflow(value, base, &value) ||
             __builtin_add_overflow(value, digit(*p), &value)) {
@@ -84,8 +77,7 @@ uint64_t cmdline_number(const char *key, uint64_t fallback)
     }
     uint32_t shift = suffix_shift(*p);
     p += shift != 0;
-    if ((*p && *p != ' ') || value << shift >> shift != value) {
+    if ((*p && *p != ' ') || value << shift >> shift != value)
         return fallback;
-    }
     return value << shift;
 }

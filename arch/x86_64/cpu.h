@@ -38,8 +38,7 @@ struct cpu {
     uint64_t scratch;         /* (o) RSP of ring 3 during syscall entry */
     uint32_t id;              /* (c) 0..cpu_count-1 */
     uint32_t apic_id;         /* (c) */
-    uint32_t acpi_uid;        /* (c) */
-    uint32_t node;            /* (c) SRAT proximity domain, dense */
+    uint32_t node;            /* (c) SRAT proximity domain */
     struct thread *current;   /* (o) thread whose registers are loaded; NULL: idle */
     struct space *active;     /* (o, read by shoot-down initiators) address space in CR3 */
     _Atomic uint32_t resched; /* (a) 1: reschedule before leaving the kernel */
@@ -81,7 +80,6 @@ static inline struct cpu *cpu_self(void)
 #define VEC_TIMER        0xe0u
 #define VEC_RESCHED      0xe1u /* wake-up from another CPU; also kicks a vCPU out of its guest */
 #define VEC_SHOOTDOWN    0xe2u
-#define VEC_STOP         0xe3u /* panic on another CPU: stop here */
 #define VEC_SPURIOUS     0xefu
 
 #endif

@@ -5,22 +5,13 @@
 
 #include "arch/x86_64/cpu.h"
 
-#define GDT_ENTRIES   8u /* null, four segments (the fourth slot is empty), TSS in two */
-#define IOPM_BYTES    8192u
-#define TRACE_ENTRIES 64u
-
-struct trace_entry {
-    uint64_t tsc;
-    const char *what; /* a string literal of the kernel */
-    uint64_t a, b;
-};
+#define GDT_ENTRIES 8u /* null, four segments (the fourth slot is empty), TSS in two */
+#define IOPM_BYTES  8192u
 
 struct cpu_block {
     struct cpu cpu;
     uint64_t gdt[GDT_ENTRIES];
-    uint32_t trace_next;
     bool l1d_dirty; /* another domain ran here since the last L1D flush */
-    struct trace_entry trace[TRACE_ENTRIES];
     /* The CPU wants the part of the TSS that it reads in one piece: no page boundary inside. */
     struct tss tss __attribute__((aligned(128)));
     uint8_t iopm[IOPM_BYTES + 1]; /* the last byte is all ones: "Task-State Segment", SDM vol. 1,

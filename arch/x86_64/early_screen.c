@@ -43,11 +43,11 @@ static void put_pixel(uint32_t x, uint32_t y, bool on)
 static void draw_pixels(uint32_t r, uint32_t c, char ch)
 {
     uint32_t index = (uint8_t)ch - FONT_FIRST;
-    const uint8_t *glyph = font_rows[index < FONT_COUNT ? index : '?' - FONT_FIRST];
+    uint64_t glyph = font[index < FONT_COUNT ? index : '?' - FONT_FIRST];
 
     for (uint32_t y = 0; y < CELL_HEIGHT; y++) {
         uint32_t line = (y - 1) / 2;
-        uint32_t bits = y && line < FONT_ROWS ? glyph[line] : 0;
+        uint64_t bits = y && line < FONT_ROWS ? glyph >> line * FONT_COLUMNS : 0;
         for (uint32_t x = 0; x < CELL_WIDTH; x++) {
             bool on = x && x <= FONT_COLUMNS && (bits >> (FONT_COLUMNS - x) & 1);
             put_pixel(c * CELL_WIDTH + x, r * CELL_HEIGHT + y, on);

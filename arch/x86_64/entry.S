@@ -155,8 +155,8 @@ call_on_kernel_stack:
 .altmacro
 .macro ENTRY_POINT n
 entry_\n:
-    .if (\n == 8) || ((\n >= 10) && (\n <= 14)) || (\n == 17) || (\n == 21) || (\n == 29) || (\n
-     * == 30)
+    .if (\n == 8) || (\n >= 10 && \n <= 14) || (\n == 17) || (\n == 21) || (\n >= 29 && \n <= 30)
+    /* the CPU pushes an error code */
     .else
     push $0
     .endif

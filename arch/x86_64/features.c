@@ -43,13 +43,11 @@ static void read_vendor(void)
         features.family += eax >> 20 & 0xff;
 }
 
-static void read_name(uint32_t max_extended)
+static void read_name(void)
 {
-    if (max_extended < 0x80000004)
-        return;
     char *out = features.name;
     for (uint32_t i = 0; i < 3; i++) {
-        struct cpuid_regs r = cpuid(0x80000002 + i, 0);
+        struct cpuid_regs r = cpuid_leaf(0x80000002 + i, 0);
         memcpy(out + 16 * i, &r, 16);
     }
     out[sizeof(features.name) - 1] = 0;
@@ -59,64 +57,68 @@ static void read_name(uint32_t max_extended)
     memmove(out, out + lead, sizeof(features.name) - lead);
 }
 
-static void read_basic(uint32_t max_basic)
+enum { EAX, EBX, ECX, EDX };
+
+/* A flag may come from several places: AMD has bits of its own for the speculation MSRs. */
+static const struct {
+    bool *flag;
+    uint32_t leaf;
+    uint8_t reg, bit;
+} flags[] = {{&features.monitor, 1, ECX, 3},
+             {&features.vmx, 1, ECX, 5},
+             {&features.x2apic, 1, ECX, 21},
+             {&features.tsc_deadline, 1, ECX, 24},
+             {&features.xsave, 1, ECX, 26},
+             {&features.avx, 1, ECX, 28},
+             {&features.hypervisor, 1, ECX, 31},
+             {&features.fsgsbase, 7, EBX, 0},
+             {&features.smep, 7, EBX, 7},
+             {&features.smap, 7, EBX, 20},
+             {&features.umip, 7, ECX, 2},
+             {&features.ibrs, 7, EDX, 26},
+             {&features.ibpb, 7, EDX, 26},
+             {&features.stibp, 7, EDX, 27},
+             {&features.ssbd, 7, EDX, 31},
+             {&features.svm, 0x80000001, ECX, 2},
+             {&features.nx, 0x80000001, EDX, 20},
+             {&features.page1gb, 0x80000001, EDX, 26},
+             {&features.rdtscp, 0x80000001, EDX, 27},
+             {&features.invariant_tsc, 0x80000007, EDX, 8},
+             {&features.ibpb, 0x80000008, EBX, 12},
+             {&features.ibrs, 0x80000008, EBX, 14},
+             {&features.stibp, 0x80000008, EBX, 15},
+             {&features.ssbd, 0x80000008, EBX, 24}};
+
+static void read_flags(void)
 {
-    struct cpuid_regs r = cpuid(1, 0);
-    features.monitor = bit(r.ecx, 3);
-    features.vmx = bit(r.ecx, 5);
-    features.pcid = bit(r.ecx, 17);
-    features.x2apic = bit(r.ecx, 21);
-    features.tsc_deadline = bit(r.ecx, 24);
-    features.xsave = bit(r.ecx, 26);
-    features.avx = bit(r.ecx, 28);
-    features.hypervisor = bit(r.ecx, 31);
-    if (max_basic < 7)
-        return;
-    r = cpuid(7, 0);
-    features.fsgsbase = bit(r.ebx, 0);
-    features.smep = bit(r.ebx, 7);
-    features.smap = bit(r.ebx, 20);
-    features.umip = bit(r.ecx, 2);
-    features.ibrs = features.ibpb = bit(r.edx, 26);
-    features.stibp = bit(r.edx, 27);
-    features.ssbd = bit(r.edx, 31);
+    for (uint32_t i = 0; i < ARRAY_LEN(flags); i++) {
+        struct cpuid_regs r = cpuid_leaf(flags[i].leaf, 0);
+        const uint32_t words[] = {r.eax, r.ebx, r.ecx, r.edx};
+        *flags[i].flag |= bit(words[flags[i].reg], flags[i].bit);
+    }
+    features.svm &= features.vendor == VENDOR_AMD;
+    uint32_t sizes = cpuid_leaf(0x80000008, 0).eax;
+    features.phys_bits = sizes ? sizes & 0xff : 36;
+    features.linear_bits = sizes ? sizes >> 8 & 0xff : 48;
 }
 
-static void read_extended(uint32_t max_extended)
+bool hypervisor_is(const char *name)
 {
-    features.phys_bits = 36;
-    features.linear_bits = 48;
-    if (max_extended >= 0x80000001) {
-        struct cpuid_regs r = cpuid(0x80000001, 0);
-        features.svm = features.vendor == VENDOR_AMD && bit(r.ecx, 2);
-        features.nx = bit(r.edx, 20);
-        features.page1gb = bit(r.edx, 26);
-        features.rdtscp = bit(r.edx, 27);
-    }
-    if (max_extended >= 0x80000007)
-        features.invariant_tsc = bit(cpuid(0x80000007, 0).edx, 8);
-    if (max_extended >= 0x80000008) {
-        struct cpuid_regs r = cpuid(0x80000008, 0);
-        features.phys_bits = r.eax & 0xff;
-        features.linear_bits = r.eax >> 8 & 0xff;
-        /* AMD's own bits for the same MSRs. */
-        features.ibpb |= bit(r.ebx, 12);
-        features.ibrs |= bit(r.ebx, 14);
-        features.stibp |= bit(r.ebx, 15);
-        features.ssbd |= bit(r.ebx, 24);
-    }
+    struct cpuid_regs r = features.hypervisor ? cpuid(0x40000000, 0) : (struct cpuid_regs){0};
+    uint32_t words[3] = {r.ebx, r.ecx, r.edx};
+    return !memcmp(words, name, sizeof(words));
 }
 
 /* The components that ring 3 and guests may use; their size with all of them enabled. */
-static void read_xsave(uint32_t max_basic)
+static void read_xsave(void)
 {
     features.xsave_size = 512;
     features.xcr0 = XCR0_X87 | XCR0_SSE;
-    if (!features.xsave || max_basic < 0xd) {
+    struct cpuid_regs r = cpuid_leaf(0xd, 0);
+    if (!features.xsave || !r.eax) {
         features.xsave = features.avx = false;
         return;
     }
-    struct cpuid_regs r = cpuid(0xd, 0);
     uint64_t can = (uint64_t)r.edx << 32 | r.eax;
     if (features.avx && (can & XCR0_AVX)) {
         features.xcr0 |= XCR0_AVX;
@@ -138,16 +140,10 @@ static void read_xsave(uint32_t max_basic)
 
 void features_init(void)
 {
-    uint32_t max_basic = cpuid(0, 0).eax;
-    uint32_t max_extended = cpuid(0x80000000, 0).eax;
-
-    if (max_extended < 0x80000000 || max_extended > 0x8000ffff)
-        max_extended = 0;
     read_vendor();
-    read_name(max_extended);
-    read_basic(max_basic);
-    read_extended(max_extended);
-    read_xsave(max_basic);
+    read_name();
+    read_flags();
+    read_xsave();
     kprintf("cpu: %s, family %x model %x stepping %u, %u physical address bits\n", features.name,
             features.family, features.model, features.stepping, features.phys_bits);
 }

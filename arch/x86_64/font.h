@@ -4,11 +4,12 @@
 
 #include "lib/types.h"
 
-#define FONT_FIRST   32u
+#define FONT_FIRST   0x20u
 #define FONT_COUNT   95u
-#define FONT_ROWS    7u
 #define FONT_COLUMNS 5u
+#define FONT_ROWS    7u
 
-extern const uint8_t font_rows[FONT_COUNT][FONT_ROWS];
+/* FONT_COLUMNS bits a row, the top row lowest; in each the leftmost column is the highest bit. */
+extern const uint64_t font[FONT_COUNT];
 
 #endif

@@ -26,22 +26,14 @@ static const uint8_t init_image[LEGACY_SIZE + XSAVE_HEADER] __attribute__((align
     [MXCSR_OFFSET + 1] = MXCSR_INIT >> 8,
 };
 
-static uint32_t image_order(void)
-{
-    uint32_t order = 0;
-    while ((PAGE_SIZE << order) < features.xsave_size)
-        order++;
-    return order;
-}
-
 uint64_t fpu_area_bytes(void)
 {
-    return PAGE_SIZE << image_order();
+    return PAGE_SIZE << kmem_order(features.xsave_size);
 }
 
 bool fpu_area_init(struct fpu_area *area)
 {
-    uint32_t order = image_order();
+    uint32_t order = kmem_order(features.xsave_size);
     void *image = kmem_pages(order);
     if (!image)
         return false;
@@ -90,8 +82,7 @@ static void clear_error_pointers(void)
     static bool decided, needed;
 
     if (!decided) {
-        needed = features.vendor == VENDOR_AMD && cpuid(0x80000000, 0).eax >= 0x80000008 &&
-                 !(cpuid(0x80000008, 0).ebx & ERROR_POINTERS);
+        needed = features.vendor == VENDOR_AMD && !(cpuid_leaf(0x80000008, 0).ebx & ERROR_POINTERS);
         decided = true;
     }
     if (needed)

@@ -32,7 +32,7 @@ void idle_init(void)
     /* Under a hypervisor MWAIT is emulated as an exit or as a busy loop; HLT is what it expects. */
     if (!features.monitor || features.hypervisor || cmdline_has("nomwait") || monitor_erratum())
         return;
-    use_mwait = cpuid(0, 0).eax >= 5 && (cpuid(5, 0).ecx & need) == need;
+    use_mwait = (cpuid_leaf(5, 0).ecx & need) == need;
     if (use_mwait)
         kprintf("idle: MWAIT\n");
 }

@@ -33,36 +33,26 @@ static inline struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
                      : "a"(leaf), "c"(subleaf));
     return r;
 }
-static inline uint8_t inb(uint16_t port)
+/* All zero if the CPU has no such leaf: the last one's content would be read otherwise. */
+static inline struct cpuid_regs cpuid_leaf(uint32_t leaf, uint32_t subleaf)
 {
-    uint8_t v;
-    __asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port) : "memory");
-    return v;
+    uint32_t first = leaf & 0xc0000000, last = cpuid(first, 0).eax;
+    return last >= leaf && last - first < 0x10000 ? cpuid(leaf, subleaf) : (struct cpuid_regs){0};
 }
-static inline uint16_t inw(uint16_t port)
-{
-    uint16_t v;
-    __asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port) : "memory");
-    return v;
-}
-static inline uint32_t inl(uint16_t port)
-{
-    uint32_t v;
-    __asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port) : "memory");
-    return v;
-}
-static inline void outb(uint16_t port, uint8_t v)
-{
-    __asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(port) : "memory");
-}
-static inline void outw(uint16_t port, uint16_t v)
-{
-    __asm__ volatile("outw %0, %1" ::"a"(v), "Nd"(port) : "memory");
-}
-static inline void outl(uint16_t port, uint32_t v)
-{
-    __asm__ volatile("outl %0, %1" ::"a"(v), "Nd"(port) : "memory");
-}
+
+#define PORT_ACCESSORS(suffix, type)                                                \
+    static inline type in##suffix(uint16_t port)                                    \
+    {                                                                               \
+        type v;                                                                     \
+        __asm__ volatile("in" #suffix " %1, %0" : "=a"(v) : "Nd"(port) : "memory"); \
+        return v;                                                                   \
+    }                                                                               \
+    static inline void out##suffix(uint16_t port, type v)                           \
+    {                                                                               \
+        __asm__ volatile("out" #suffix " %0, %1" ::"a"(v), "Nd"(port) : "memory");  \
+    }
+PORT_ACCESSORS(b, uint8_t)
+PORT_ACCESSORS(l, uint32_t)
 
 #define CR_ACCESSORS(n)                                             \
     static inline uint64_t read_cr##n(void)                         \

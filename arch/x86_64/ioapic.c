@@ -48,24 +48,16 @@ static void reg_write(const struct ioapic *io, uint32_t reg, uint32_t value)
 /* Vectors that no device uses, then everything masked: a spurious IRQ 7 or 15 stays harmless. */
 static void pic_off(void)
 {
+    /* ICW1, vectors, wiring of the two, ICW4, mask. */
+    static const uint8_t master[] = {PIC_VECTOR_BASE, 1u << 2, PIC_8086, 0xff};
+    static const uint8_t slave[] = {PIC_VECTOR_BASE + 8, 2, PIC_8086, 0xff};
+
     outb(PIC_MASTER, PIC_ICW1);
     outb(PIC_SLAVE, PIC_ICW1);
-    outb(PIC_MASTER + 1, PIC_VECTOR_BASE);
-    outb(PIC_SLAVE + 1, PIC_VECTOR_BASE + 8);
-    outb(PIC_MASTER + 1, 1u << 2);
-    outb(PIC_SLAVE + 1, 2);
-    outb(PIC_MASTER + 1, PIC_8086);
-    outb(PIC_SLAVE + 1, PIC_8086);
-    outb(PIC_MASTER + 1, 0xff);
-    outb(PIC_SLAVE + 1, 0xff);
-}
-
-static uint32_t order_of(uint64_t bytes)
-{
-    uint32_t order = 0;
-    while ((PAGE_SIZE << order) < bytes)
-        order++;
-    return order;
+    for (uint32_t i = 0; i < ARRAY_LEN(master); i++) {
+        outb(PIC_MASTER + 1, master[i]);
+        outb(PIC_SLAVE + 1, slave[i]);
+    }
 }
 
 static void init_one(struct ioapic *io, const struct acpi_ioapic *from)
@@ -93,7 +85,7 @@ void ioapic_init(void)
     pic_off();
     if (!acpi.ioapic_count)
         return;
-    ioapics = kmem_pages(order_of(acpi.ioapic_count * sizeof(struct ioapic)));
+    ioapics = kmem_pages(kmem_order(acpi.ioapic_count * sizeof(struct ioapic)));
     if (!ioapics)
         panic("no memory for %u I/O APICs", acpi.ioapic_count);
     ioapic_count = acpi.ioapic_count;

@@ -11,16 +11,18 @@
 #include "lib/format.h"
 #include "lib/string.h"
 
+#define LINE_MAX       512u
 #define EARLY_SIZE     16384u
 #define KEEP_BEFORE    4096u /* log before a panic that goes into its record */
 #define RECORD_PART    4u    /* one part in four of the persistent memory is the panic record */
 #define PERSISTENT_MIN (4 * PAGE_SIZE)
-#define LAST_RUN       "last run: "
+#define SHOWN_BEFORE   1024u /* log before a panic that is shown with it */
 
 static char early[EARLY_SIZE];
 static struct klog_ring ring = {early, EARLY_SIZE, 0};
 static spinlock_t klog_lock; /* ring, outputs, line_start */
 static bool line_start = true, quiet, panicking;
+static const char *line_prefix = "";
 static uint64_t boot_tsc;
 static struct panic_record *record; /* NULL: no persistent memory */
 static uint64_t record_size;
@@ -49,9 +51,10 @@ static void emit(const char *text, size_t length)
 
 static void emit_time(void)
 {
-    char text[32];
+    char text[48];
     uint64_t us = tsc_to_us(rdtsc() - boot_tsc);
-    emit(text, format_text(text, sizeof(text), "[%5lu.%06lu] ", us / 1000000, us % 1000000));
+    emit(text, format_text(text, sizeof(text), "[%5lu.%06lu] %s", us / 1000000, us % 1000000,
+                           line_prefix));
 }
 
 /* Under the lock; cuts into lines, each led by the time. */
@@ -76,6 +79,17 @@ void klog_write(const char *text, size_t length)
     lock();
     write_lines(text, length);
     unlock();
+}
+
+void kprintf(const char *format, ...)
+{
+    char line[LINE_MAX];
+    va_list args;
+
+    va_start(args, format);
+    size_t n = format_args(line, sizeof(line), format, args);
+    va_end(args);
+    klog_write(line, n);
 }
 
 size_t klog_read(uint64_t *position, char *buffer, size_t size)
@@ -122,23 +136,11 @@ void klog_init_screen(const struct bootinfo *info)
 
 static void report_last_run(void)
 {
-    const char *text = record->text;
-    uint32_t left = record->length;
-
     kprintf("the last run ended in a panic; its record follows\n");
-    while (left) {
-        uint32_t n = 0;
-        while (n < left && text[n] != '\n')
-            n++;
-        lock();
-        write_lines(LAST_RUN, sizeof(LAST_RUN) - 1);
-        write_lines(text, n);
-        write_lines("\n", 1);
-        unlock();
-        n += n < left;
-        text += n;
-        left -= n;
-    }
+    line_prefix = "last run: ";
+    klog_write(record->text, record->length);
+    klog_write("\n", record->length && !line_start);
+    line_prefix = "";
 }
 
 static bool map_persistent(hpa_t base, uint64_t size)
@@ -160,27 +162,38 @@ void klog_init_persistent(hpa_t base, uint64_t size)
     }
     record = hpa_to_kva(base);
     record_size = size / RECORD_PART;
+    struct klog_ring bigger = {(char *)record + record_size, size - record_size, 0};
+    lock();
+    /* So early in the boot nothing has been overwritten yet. */
+    klog_ring_write(&bigger, early, MIN(ring.head, EARLY_SIZE));
+    ring = bigger;
+    unlock();
     if (panic_record_valid(record, record_size))
         report_last_run();
     record->magic = 0;
     own_start = ring.head;
+}
 
-    struct klog_ring bigger = {(char *)record + record_size, size - record_size, 0};
-    char part[128];
-    size_t n;
-    lock();
-    uint64_t position = klog_ring_oldest(&ring);
-    bigger.head = position;
-    while ((n = klog_ring_read(&ring, &position, part, sizeof(part))) > 0)
-        klog_ring_write(&bigger, part, n);
-    ring = bigger;
-    unlock();
+/* What ring 3 kept from the outputs: the events before the panic. */
+static void show_last_events(void)
+{
+    char part[SHOWN_BEFORE];
+    uint64_t position = ring.head > SHOWN_BEFORE ? ring.head - SHOWN_BEFORE : 0;
+    size_t n = klog_ring_read(&ring, &position, part, sizeof(part));
+
+    early_uart_write("\nlast events:\n", 14);
+    early_screen_write("last events:\n", 13);
+    early_uart_write(part, n);
+    early_screen_write(part, n);
 }
 
 uint64_t klog_enter_panic(void)
 {
+    bool was_quiet = quiet;
     panicking = true;
     klog_set_quiet(false);
+    if (was_quiet)
+        show_last_events();
     if (!line_start)
         write_lines("\n", 1);
     return ring.head;

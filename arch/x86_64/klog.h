@@ -25,11 +25,8 @@ uint64_t klog_head(void);
 /* true: ring 3 owns serial line and screen. */
 void klog_set_quiet(bool quiet);
 
-/* Recent events for the panic screen: a ring a CPU of {tsc, kind, two words}. */
-void trace(const char *what, uint64_t a, uint64_t b);
-
 struct regs;
-/* Prints registers (regs may be NULL), symbolised stack, last events; keeps them across a warm
+/* Prints the last events, registers (regs may be NULL), symbolised stack; keeps them across a warm
  * reset; stops the other CPUs; halts or, with panic=reboot, resets. */
 __attribute__((noreturn, format(printf, 2, 3))) void panic_regs(const struct regs *regs,
                                                                 const char *format, ...);

@@ -10,9 +10,4 @@ uint64_t klog_enter_panic(void);
 /* Keeps the log from a little before `start` for the run after the reset. */
 void klog_keep(uint64_t start);
 
-/* Last events of each CPU. */
-void trace_print(void);
-/* cpu_self() is good on the boot CPU: events are taken from now on. */
-void trace_start(void);
-
 #endif

@@ -7,12 +7,10 @@
 
 #include "lib/types.h"
 
-#define PHYS_WINDOW                                                                              \
-    0xffff800000000000ull                 /* kernel-owned page at PHYS_WINDOW + physical address \
-                                           */
-#define KERNEL_BASE 0xffffffff80000000ull /* the image */
-#define MMIO_WINDOW \
-    0xffffc00000000000ull /* devices the kernel itself drives, and stacks with guards */
+/* A kernel-owned page lies at PHYS_WINDOW + its physical address; devices that the kernel itself
+ * drives, and stacks with their guard pages, from MMIO_WINDOW on. */
+#define PHYS_WINDOW 0xffff800000000000ull
+#define MMIO_WINDOW 0xffffc00000000000ull
 
 static inline void *hpa_to_kva(hpa_t pa)
 {
@@ -23,6 +21,11 @@ static inline hpa_t kva_to_hpa(const void *kva)
     return hpa((uint64_t)kva - PHYS_WINDOW);
 }
 
+static inline uint32_t kmem_order(uint64_t bytes)
+{
+    return bytes <= PAGE_SIZE ? 0 : 64u - (uint32_t)__builtin_clzll(bytes - 1) - PAGE_SHIFT;
+}
+
 /* 2^order zeroed, naturally aligned pages; NULL when there are none. order <= 9. */
 void *kmem_pages(uint32_t order);
 void kmem_free_pages(void *pages, uint32_t order);
@@ -31,7 +34,8 @@ bool kmem_add(hpa_t base, uint64_t size);
 uint64_t kmem_total(void);
 uint64_t kmem_available(void);
 
-/* Maps device registers for the kernel's own use, uncached, for good. NULL: no memory. */
+/* Maps device registers for the kernel's own use, uncached, for good; before kpaging_init, until
+ * then. NULL: no memory. */
 volatile void *kmap_mmio(hpa_t pa, uint64_t size);
 /* Maps one page of memory that the kernel does not own (a page handed over by a guest) at its place
  * in the window; false if out of memory. */

@@ -28,34 +28,18 @@
 #define PERSISTENT_SIZE 0x10000ull
 #define KSTACK_PAGES    2u /* of the four that the alignment reserves; the others are guards */
 
-static const struct pt_format kernel_pt_format = {
-    .table = PTE_P | PTE_W,
-    .leaf = PTE_P | PTE_A | PTE_D | PTE_G,
-    .large = PTE_PS,
-    .present = PTE_P,
-    .write = PTE_W,
-    .noexec = PTE_NX,
-    .uncached = PTE_PCD | PTE_PWT,
-    .wc = PTE_PWT,
-    .wc_large = PTE_PWT,
-    .max_level = 2,
-};
+/* Supervisor or user tables: `bits` in every entry, `leaf_bits` in leaves too. */
+#define HOST_PT_FORMAT(bits, leaf_bits)                                                        \
+    {                                                                                          \
+        .table = PTE_P | PTE_W | (bits), .leaf = PTE_P | PTE_A | PTE_D | (bits) | (leaf_bits), \
+        .large = PTE_PS, .present = PTE_P, .write = PTE_W, .noexec = PTE_NX,                   \
+        .uncached = PTE_PCD | PTE_PWT, .wc = PTE_PWT, .wc_large = PTE_PWT, .max_level = 2,     \
+    }
 
+static const struct pt_format kernel_pt_format = HOST_PT_FORMAT(0, PTE_G);
 /* Boot mappings go away again, so they must not be global. */
-static struct pt_format boot_pt_format;
-
-struct pt_format const user_pt_format = {
-    .table = PTE_P | PTE_W | PTE_U,
-    .leaf = PTE_P | PTE_U | PTE_A | PTE_D,
-    .large = PTE_PS,
-    .present = PTE_P,
-    .write = PTE_W,
-    .noexec = PTE_NX,
-    .uncached = PTE_PCD | PTE_PWT,
-    .wc = PTE_PWT,
-    .wc_large = PTE_PWT,
-    .max_level = 2,
-};
+static const struct pt_format boot_pt_format = HOST_PT_FORMAT(0, 0);
+const struct pt_format user_pt_format = HOST_PT_FORMAT(PTE_U, 0);
 
 struct kmem_range kmem_range[KMEM_RANGES];
 uint32_t kmem_range_count;
@@ -68,24 +52,25 @@ static struct ptab kernel_ptab = {.format = &kernel_pt_format};
 static spinlock_t kernel_ptab_lock;
 static uint64_t mmio_next = MMIO_WINDOW, boot_next = BOOT_WINDOW;
 static hpa_t persistent;
+static uint64_t image_base;
 
 /* For the one chunk that must be reachable before there is an allocator. */
 static uint64_t first_pdpt[512] __attribute__((aligned(4096)));
 static uint64_t first_pd[512] __attribute__((aligned(4096)));
 
-static uint64_t image_pa(const struct bootinfo *info, const void *va)
+uint64_t kpaging_image_pa(const void *va)
 {
-    return (uint64_t)va - (uint64_t)__kernel_start + info->kernel_base;
+    return (uint64_t)va - (uint64_t)__kernel_start + image_base;
 }
 
 /* The boot tables still run: hang the first chunk into their window slot. */
-static void map_first_chunk(const struct bootinfo *info, uint64_t base)
+static void map_first_chunk(uint64_t base)
 {
     uint64_t *pml4 = (uint64_t *)(read_cr3() & PTE_ADDR); /* identity-mapped */
     uint64_t va = PHYS_WINDOW + base;
     first_pd[(va >> 21) & 511] = base | PTE_P | PTE_W | PTE_PS;
-    first_pdpt[(va >> 30) & 511] = image_pa(info, first_pd) | PTE_P | PTE_W;
-    pml4[(va >> 39) & 511] = image_pa(info, first_pdpt) | PTE_P | PTE_W;
+    first_pdpt[(va >> 30) & 511] = kpaging_image_pa(first_pd) | PTE_P | PTE_W;
+    pml4[(va >> 39) & 511] = kpaging_image_pa(first_pdpt) | PTE_P | PTE_W;
     kmem_add_mapped((void *)va);
 }
 
@@ -116,11 +101,11 @@ static void must(int64_t status, const char *what)
         panic("not enough memory for the kernel's tables: %s", what);
 }
 
-static void map_image(const struct bootinfo *info, const char *start, const char *end,
-                      uint32_t flags)
+static void map_image(const char *start, const char *end, uint32_t flags)
 {
     uint64_t size = align_up((uint64_t)(end - start), PAGE_SIZE);
-    must(ptab_map(&kernel_ptab, (uint64_t)start, hpa(image_pa(info, start)), size, flags), "image");
+    must(ptab_map(&kernel_ptab, (uint64_t)start, hpa(kpaging_image_pa(start)), size, flags),
+         "image");
 }
 
 /* Every PML4 slot of the upper half that will ever be used exists from the start: address spaces
@@ -152,20 +137,19 @@ void kpaging_init(const struct bootinfo *info, uint64_t pool)
     if (!base)
         panic("no %llu MiB of contiguous RAM between 16 MiB and 4 GiB for the kernel",
               (pool + CHUNK) / MIB);
-    map_first_chunk(info, base + CHUNK);
+    image_base = info->kernel_base;
+    map_first_chunk(base + CHUNK);
     kernel_ptab.root = kmem_pages(0);
     make_slots(PHYS_WINDOW, MAX(ram_end(info), 4 * GIB));
     make_slots(MMIO_WINDOW, PML4_SIZE);
     make_slots(BOOT_WINDOW, PML4_SIZE);
-    map_image(info, __text_start, __text_end, MAP_READ | MAP_EXEC);
-    map_image(info, __rodata_start, __rodata_end, MAP_READ);
-    map_image(info, __data_start, __bss_end, MAP_READ | MAP_WRITE);
-    map_image(info, __symbols_start, __symbols_end, MAP_READ);
+    map_image(__text_start, __text_end, MAP_READ | MAP_EXEC);
+    map_image(__rodata_start, __rodata_end, MAP_READ);
+    map_image(__data_start, __bss_end, MAP_READ | MAP_WRITE);
+    map_image(__symbols_start, __symbols_end, MAP_READ);
     must(ptab_map(&kernel_ptab, PHYS_WINDOW + base + CHUNK, hpa(base + CHUNK), CHUNK,
                   MAP_READ | MAP_WRITE),
          "first chunk");
-    boot_pt_format = kernel_pt_format;
-    boot_pt_format.leaf &= ~PTE_G;
     kpaging_load_kernel();
     /* The chunk below the pool: its last 64 KiB are the log's, the rest goes to ring 3 with other
      * RAM. */
@@ -183,12 +167,17 @@ hpa_t kpaging_persistent(uint64_t *size)
     return persistent;
 }
 
-bool kmem_add(hpa_t base, uint64_t size)
+static int64_t map_kernel(uint64_t va, hpa_t pa, uint64_t size, uint32_t flags)
 {
     spin_lock(&kernel_ptab_lock);
-    int64_t status = ptab_map(&kernel_ptab, PHYS_WINDOW + base.v, base, size, MAP_READ | MAP_WRITE);
+    int64_t status = ptab_map(&kernel_ptab, va, pa, size, flags);
     spin_unlock(&kernel_ptab_lock);
-    if (status != OK)
+    return status;
+}
+
+bool kmem_add(hpa_t base, uint64_t size)
+{
+    if (map_kernel(PHYS_WINDOW + base.v, base, size, MAP_READ | MAP_WRITE) != OK)
         return false;
     for (uint64_t done = 0; done < size; done += CHUNK)
         kmem_add_mapped(hpa_to_kva(hpa(base.v + done)));
@@ -197,16 +186,14 @@ bool kmem_add(hpa_t base, uint64_t size)
 
 volatile void *kmap_mmio(hpa_t pa, uint64_t size)
 {
+    if (!kernel_ptab.root)
+        return early_map(pa.v, size);
     uint64_t first = align_down(pa.v, PAGE_SIZE);
     uint64_t bytes = align_up(pa.v + size, PAGE_SIZE) - first;
-    spin_lock(&kernel_ptab_lock);
-    uint64_t va = mmio_next;
-    int64_t status =
-        ptab_map(&kernel_ptab, va, hpa(first), bytes, MAP_READ | MAP_WRITE | MAP_UNCACHED);
-    if (status == OK)
-        mmio_next += bytes;
-    spin_unlock(&kernel_ptab_lock);
-    return status == OK ? (volatile void *)(va + (pa.v - first)) : NULL;
+    uint64_t va = __atomic_fetch_add(&mmio_next, bytes, __ATOMIC_RELAXED);
+    if (map_kernel(va, hpa(first), bytes, MAP_READ | MAP_WRITE | MAP_UNCACHED) != OK)
+        return NULL;
+    return (volatile void *)(va + (pa.v - first));
 }
 
 bool kmap_foreign(hpa_t pa)
@@ -234,23 +221,24 @@ void kunmap_foreign(hpa_t pa)
 
 uint64_t kstack_create(void *cpu)
 {
-    spin_lock(&kernel_ptab_lock);
-    uint64_t top = align_up(mmio_next, KSTACK_SIZE) + KSTACK_SIZE;
-    mmio_next = top;
-    spin_unlock(&kernel_ptab_lock);
+    /* Twice the size holds an aligned one. */
+    uint64_t top = __atomic_fetch_add(&mmio_next, 2 * KSTACK_SIZE, __ATOMIC_RELAXED);
+    top = align_up(top, KSTACK_SIZE) + KSTACK_SIZE;
     for (uint32_t i = 1; i <= KSTACK_PAGES; i++) {
         void *page = kmem_pages(0);
-        if (!page)
-            return 0;
-        spin_lock(&kernel_ptab_lock);
-        int64_t status = ptab_map(&kernel_ptab, top - i * PAGE_SIZE, kva_to_hpa(page), PAGE_SIZE,
-                                  MAP_READ | MAP_WRITE);
-        spin_unlock(&kernel_ptab_lock);
-        if (status != OK)
+        if (!page || map_kernel(top - i * PAGE_SIZE, kva_to_hpa(page), PAGE_SIZE,
+                                MAP_READ | MAP_WRITE) != OK)
             return 0;
     }
     *(void **)(top - 8) = cpu;
     return top - 16;
+}
+
+bool kpaging_mapped(uint64_t va)
+{
+    hpa_t pa;
+    uint64_t leaf, size;
+    return !kernel_ptab.root || ptab_lookup(&kernel_ptab, va, &pa, &leaf, &size);
 }
 
 static void *boot_map_flags(hpa_t pa, uint64_t size, uint32_t flags)
@@ -297,12 +285,7 @@ uint64_t *kpaging_new_root(void)
     return root;
 }
 
-uint64_t kpaging_kernel_cr3(void)
-{
-    return kva_to_hpa(kernel_ptab.root).v;
-}
-
 void kpaging_load_kernel(void)
 {
-    write_cr3(kpaging_kernel_cr3());
+    write_cr3(kva_to_hpa(kernel_ptab.root).v);
 }

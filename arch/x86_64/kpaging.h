@@ -8,10 +8,6 @@
 
 struct bootinfo;
 
-/* PAT of every CPU: the power-on value, but entry 1 (PWT) is write combining. */
-#define KERNEL_PAT 0x0007040600070106ull
-#define MSR_PAT    0x277u
-
 /* Physical ranges of RAM that the kernel took at boot, sorted as taken. */
 #define KMEM_RANGES 8u
 struct kmem_range {
@@ -24,13 +20,16 @@ extern uint32_t kmem_range_count;
 void kpaging_init(const struct bootinfo *info, uint64_t pool);
 /* The log's memory that survives a warm reset: always the same place on the same machine. */
 hpa_t kpaging_persistent(uint64_t *size);
+/* Host-physical address of something in the image. */
+uint64_t kpaging_image_pa(const void *va);
+/* Whether ring 0 can read at va; true while the boot tables are in use. */
+bool kpaging_mapped(uint64_t va);
 /* What boot_map() mapped is gone. */
 void kpaging_end_boot(void);
 /* Root for a new address space: the upper half is shared. NULL: out of memory. */
 uint64_t *kpaging_new_root(void);
 /* Loads the kernel's own root (idle, or the address space is about to die). */
 void kpaging_load_kernel(void);
-uint64_t kpaging_kernel_cr3(void);
 
 extern const struct pt_format user_pt_format; /* ring-3 domains */
 

@@ -54,18 +54,9 @@ static bool has_smt(void)
     return (cpuid(0xb, 0).ebx & 0xffff) > 1;
 }
 
-/* QEMU's TCG executes in order: nothing is speculated, whatever model it shows. */
-static bool is_emulated(void)
-{
-    struct cpuid_regs r = features.hypervisor ? cpuid(0x40000000, 0) : (struct cpuid_regs){0};
-    uint32_t name[3] = {r.ebx, r.ecx, r.edx};
-    return !memcmp(name, "TCGTCGTCGTCG", 12);
-}
-
 static void decide_intel(void)
 {
-    struct cpuid_regs max = cpuid(0, 0);
-    struct cpuid_regs seven = max.eax >= 7 ? cpuid(7, 0) : (struct cpuid_regs){0};
+    struct cpuid_regs seven = cpuid_leaf(7, 0);
     uint64_t cap = arch_capabilities(seven);
     bool enhanced = (cap & CAP_IBRS_ALL) != 0;
     bool taa = (seven.ebx & C7_RTM) && !(cap & CAP_TAA_NO);
@@ -80,9 +71,7 @@ static void decide_intel(void)
 
 static void decide_amd(void)
 {
-    uint32_t max = cpuid(0x80000000, 0).eax;
-    uint32_t c8 = max >= 0x80000008 ? cpuid(0x80000008, 0).ebx : 0;
-    uint32_t c21 = max >= 0x80000021 ? cpuid(0x80000021, 0).eax : 0;
+    uint32_t c8 = cpuid_leaf(0x80000008, 0).ebx, c21 = cpuid_leaf(0x80000021, 0).eax;
     bool retbleed = features.family == FAMILY_ZEN || features.family == FAMILY_HYGON;
     bool srso = features.family == FAMILY_ZEN3 && !(c21 & C21_SRSO_NO);
 
@@ -127,7 +116,8 @@ void mitigations_init(void)
         kprintf("mitigations: switched off on the command line\n");
         return;
     }
-    if (is_emulated()) {
+    /* QEMU's TCG executes in order, whatever model it shows. */
+    if (hypervisor_is("TCGTCGTCGTCG")) {
         kprintf("mitigations: none needed, this CPU is emulated without speculation\n");
         return;
     }

@@ -10,7 +10,6 @@
 #define IA32_SPEC_CTRL         0x48u
 #define SPEC_CTRL_IBRS         (1ull << 0)
 #define SPEC_CTRL_STIBP        (1ull << 1)
-#define SPEC_CTRL_SSBD         (1ull << 2)
 #define IA32_PRED_CMD          0x49u
 #define PRED_CMD_IBPB          (1ull << 0)
 #define IA32_ARCH_CAPABILITIES 0x10au
@@ -26,7 +25,6 @@
 #define EFER_AIBRSE            (1ull << 21)
 #define IA32_STAR              0xc0000081u
 #define IA32_LSTAR             0xc0000082u
-#define IA32_CSTAR             0xc0000083u
 #define IA32_FMASK             0xc0000084u
 #define IA32_FS_BASE           0xc0000100u
 #define IA32_GS_BASE           0xc0000101u

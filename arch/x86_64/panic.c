@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "arch/x86_64/panic.h"
 
-#include "arch/x86_64/acpi.h"
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/klog.h"
 #include "arch/x86_64/klog_panic.h"
+#include "arch/x86_64/kpaging.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/platform.h"
 #include "arch/x86_64/symbols.h"
@@ -18,10 +18,7 @@
 #define NMI_IO_CHECK    0x40u
 #define MESSAGE_MAX     256u
 #define FRAMES_MAX      32u
-#define STACK_MAPPED                                                            \
-    (2 * PAGE_SIZE) /* a kernel stack is mapped at least this far below its top \
-                     */
-#define STOP_WAIT_US 20000u
+#define STOP_WAIT_US    20000u
 
 static _Atomic uint32_t owner; /* initial APIC id + 1 of the CPU that panics, 0: none */
 
@@ -48,7 +45,6 @@ void nmi_interrupt(const struct regs *regs)
     if (reason != NMI_REASON_NONE && (reason & (NMI_MEMORY | NMI_IO_CHECK)))
         panic_regs(regs, "the chip set reports a %s error (NMI)",
                    reason & NMI_MEMORY ? "memory" : "bus");
-    trace("nmi", reason, regs->rip);
 }
 
 static void print_address(const char *what, uint64_t address)
@@ -77,37 +73,12 @@ static void print_control(void)
     kprintf("cr0 %lx cr2 %lx cr3 %lx cr4 %lx\n", read_cr0(), read_cr2(), read_cr3(), read_cr4());
 }
 
-/* Top of the kernel stack that holds an address of its mapped part; 0: none does. */
-static uint64_t stack_top(uint64_t address)
-{
-    uint64_t here = (uint64_t)__builtin_frame_address(0);
-    if (address >= here && address <= (here | (KSTACK_SIZE - 1)))
-        return (here | (KSTACK_SIZE - 1)) + 1;
-    for (uint32_t i = 0; i < cpu_count; i++) {
-        const struct cpu *cpu = cpus[i];
-        if (!cpu)
-            continue;
-        uint64_t stacks[IST_COUNT + 1] = {cpu->kernel_stack};
-        for (uint32_t k = 0; k < IST_COUNT; k++)
-            stacks[k + 1] = cpu->tss->ist[k];
-        for (uint32_t k = 0; k <= IST_COUNT; k++) {
-            uint64_t top = align_up(stacks[k], KSTACK_SIZE);
-            if (stacks[k] && address < top && top - address <= STACK_MAPPED)
-                return top;
-        }
-    }
-    return 0;
-}
-
-/* Follows frame pointers as long as they go up inside one stack and lead into the kernel's text. */
+/* Follows frame pointers as long as they go up through mapped memory and lead into the kernel's
+ * text. */
 static void print_stack(uint64_t rbp)
 {
-    uint64_t top = stack_top(rbp);
-
     kprintf("stack:\n");
-    for (uint32_t i = 0; i < FRAMES_MAX; i++) {
-        if (!top || !aligned(rbp, 8) || rbp > top - 16)
-            return;
+    for (uint32_t i = 0; i < FRAMES_MAX && aligned(rbp, 16) && kpaging_mapped(rbp); i++) {
         const uint64_t *frame = (const uint64_t *)rbp;
         if (!symbol_is_text(frame[1]))
             return;
@@ -128,7 +99,6 @@ static void report(const struct regs *regs, const char *message, uint64_t frame)
     print_control();
     if (from_ring0)
         print_stack(regs ? regs->rbp : frame);
-    trace_print();
 }
 
 /* The others are most likely stopped after this; a CPU that never answers must not keep us. */
@@ -178,6 +148,6 @@ void panic_regs(const struct regs *regs, const char *format, ...)
     kprintf("%s\n", reboot ? "resetting" : "halted; a warm reset shows this in the log");
     klog_keep(start);
     if (reboot)
-        acpi_reset();
+        machine_reset();
     halt();
 }

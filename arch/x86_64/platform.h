@@ -11,7 +11,7 @@ struct cpu_features {
     enum cpu_vendor vendor;
     uint32_t family, model, stepping;
     uint32_t phys_bits, linear_bits;
-    bool x2apic, tsc_deadline, invariant_tsc, nx, page1gb, smep, smap, umip, pcid, fsgsbase, xsave,
+    bool x2apic, tsc_deadline, invariant_tsc, nx, page1gb, smep, smap, umip, fsgsbase, xsave,
         xsaveopt, xsaves, avx, svm, vmx, rdtscp, monitor, ibrs, stibp, ibpb, ssbd, hypervisor;
     uint64_t xcr0;       /* state components the host enables */
     uint32_t xsave_size; /* bytes of the area for xcr0; 512 without XSAVE */
@@ -21,7 +21,15 @@ extern struct cpu_features features;
 extern uint64_t tsc_khz;
 
 void features_init(void); /* boot CPU */
-void tsc_calibrate(void); /* CPUID 0x15/0x16, hypervisor leaf, HPET, PM timer, PIT, in this order */
+/* Whether this runs on the hypervisor with this signature of twelve bytes. */
+bool hypervisor_is(const char *name);
+void tsc_calibrate(void); /* what CPUID states if HPET or PM timer agree, else they */
+/* A counter and the TSC at one instant; window: how long, in TSC ticks, the reading took. The best
+ * of several readings. */
+struct tsc_sample {
+    uint64_t tsc, ticks, window;
+};
+struct tsc_sample tsc_sample(uint64_t (*read)(void));
 uint64_t tsc_from_us(uint64_t us);
 uint64_t tsc_to_us(uint64_t tsc);
 /* CR0, CR4, EFER, PAT, SMEP/SMAP/UMIP/NX/FSGSBASE as found; FPU; speculation MSRs; each CPU. */
@@ -35,6 +43,8 @@ void smp_start(uint32_t limit, void (*entry)(void));
 struct cpu *cpu_create(uint32_t id, uint32_t apic_id);
 /* Loads GDT, TSS, IDT, syscall MSRs on the CPU itself. */
 void cpu_load_tables(struct cpu *cpu);
+
+_Noreturn void machine_reset(void);
 
 /* Speculation: what this CPU needs, decided once, listed in the log. */
 void mitigations_init(void);

@@ -48,21 +48,8 @@ static struct cpu *boot_cpu[1];
 struct cpu **cpus = boot_cpu;
 uint32_t cpu_count = 1;
 
-static uint8_t gate_ist(uint32_t vector)
-{
-    switch (vector) {
-    case VEC_NMI:
-        return IST_NMI;
-    case VEC_DF:
-        return IST_DF;
-    case VEC_MC:
-        return IST_MC;
-    case VEC_DB:
-        return IST_DB;
-    default:
-        return 0;
-    }
-}
+static const uint8_t gate_ist[256] = {
+    [VEC_NMI] = IST_NMI, [VEC_DF] = IST_DF, [VEC_MC] = IST_MC, [VEC_DB] = IST_DB};
 
 static void idt_build(void)
 {
@@ -71,7 +58,7 @@ static void idt_build(void)
         idt[v] = (struct gate){
             .offset_low = (uint16_t)entry,
             .selector = SEL_KCODE,
-            .ist = gate_ist(v),
+            .ist = gate_ist[v],
             .type = (uint8_t)(GATE_INTR | (v == VEC_BP ? GATE_DPL3 : 0)),
             .offset_mid = (uint16_t)(entry >> 16),
             .offset_high = (uint32_t)(entry >> 32),

@@ -10,7 +10,6 @@
 #include "lib/string.h"
 
 #define PM_TIMER_HZ 3579545u
-#define PIT_HZ      1193182u
 
 #define SPAN_MIN_HZ 500u /* measure at least 1/500 s ... */
 #define SPAN_MAX_HZ 10u  /* ... and at most 1/10 s */
@@ -24,10 +23,6 @@
 #define FEMTOSECONDS      1000000000000000ull
 #define HPET_PERIOD_MAX   100000000u /* by the HPET specification */
 
-#define PIT_CHANNEL2 0x42u
-#define PIT_COMMAND  0x43u
-#define PIT_GATE     0x61u
-
 uint64_t tsc_khz;
 
 /* A free-running counter to compare with. */
@@ -35,10 +30,6 @@ struct reference {
     const char *name;
     uint64_t (*read)(void);
     uint64_t hz, mask;
-};
-
-struct sample {
-    uint64_t tsc, ticks, window;
 };
 
 static volatile uint8_t *hpet;
@@ -50,15 +41,7 @@ static uint64_t hpet_read(void)
 
 static uint64_t pm_timer_read(void)
 {
-    return inl((uint16_t)acpi.pm_timer_port);
-}
-
-/* Channel 2 counts down from 65536 again and again; nothing else uses it. */
-static uint64_t pit_read(void)
-{
-    outb(PIT_COMMAND, 0x80); /* latch channel 2 */
-    uint32_t low = inb(PIT_CHANNEL2);
-    return 0u - (low | (uint32_t)inb(PIT_CHANNEL2) << 8);
+    return inl(acpi.pm_timer_port);
 }
 
 static bool hpet_start(struct reference *ref)
@@ -84,27 +67,16 @@ static bool pm_timer_start(struct reference *ref)
     return true;
 }
 
-static bool pit_start(struct reference *ref)
+/* A host that preempts an emulator, or an SMI, spoils a single reading. */
+struct tsc_sample tsc_sample(uint64_t (*read)(void))
 {
-    outb(PIT_GATE, (uint8_t)((inb(PIT_GATE) & ~2u) | 1)); /* gate open, speaker off */
-    outb(PIT_COMMAND, 0xb4);                              /* channel 2, both bytes, mode 2 */
-    outb(PIT_CHANNEL2, 0);
-    outb(PIT_CHANNEL2, 0);
-    *ref = (struct reference){"PIT", pit_read, PIT_HZ, 0xffff};
-    return true;
-}
-
-/* The reading with the least time between the two TSC reads around it: a host that preempts an
- * emulator, or an SMI, spoils a single one. */
-static struct sample take_sample(const struct reference *ref)
-{
-    struct sample best = {0, 0, UINT64_MAX};
+    struct tsc_sample best = {0, 0, UINT64_MAX};
     for (uint32_t i = 0; i < SAMPLES; i++) {
         uint64_t before = rdtsc();
-        uint64_t ticks = ref->read();
+        uint64_t ticks = read();
         uint64_t window = rdtsc() - before;
         if (window < best.window)
-            best = (struct sample){before + window / 2, ticks, window};
+            best = (struct tsc_sample){before + window / 2, ticks, window};
     }
     return best;
 }
@@ -113,14 +85,13 @@ static struct sample take_sample(const struct reference *ref)
  * or something took its time away. */
 static uint64_t measure(const struct reference *ref)
 {
-    struct sample start = take_sample(ref);
+    struct tsc_sample start = tsc_sample(ref->read);
     uint64_t least = ref->hz / SPAN_MIN_HZ;
-    /* A narrow counter must not come round. */
-    uint64_t most = MIN(ref->hz / SPAN_MAX_HZ, ref->mask / 4 * 3);
+    uint64_t most = ref->hz / SPAN_MAX_HZ;
     uint64_t stuck_after = rdtsc() + 4000000000ull; /* a second or so on any CPU */
 
     for (;;) {
-        struct sample end = take_sample(ref);
+        struct tsc_sample end = tsc_sample(ref->read);
         uint64_t ticks = (end.ticks - start.ticks) & ref->mask;
         uint64_t tsc = end.tsc - start.tsc;
         bool precise =
@@ -134,7 +105,7 @@ static uint64_t measure(const struct reference *ref)
 
 static uint64_t measured(const char **name)
 {
-    static bool (*const start[])(struct reference *) = {hpet_start, pm_timer_start, pit_start};
+    static bool (*const start[])(struct reference *) = {hpet_start, pm_timer_start};
     for (uint32_t i = 0; i < ARRAY_LEN(start); i++) {
         struct reference ref;
         if (!start[i](&ref))
@@ -151,28 +122,21 @@ static uint64_t measured(const char **name)
 /* CPUID leaves 15h and 16h. */
 static uint64_t stated_by_cpu(void)
 {
-    uint32_t max = cpuid(0, 0).eax;
-    if (features.vendor != VENDOR_INTEL || max < 0x15)
+    struct cpuid_regs r = cpuid_leaf(0x15, 0);
+    if (features.vendor != VENDOR_INTEL || !r.eax || !r.ebx)
         return 0;
-    struct cpuid_regs r = cpuid(0x15, 0);
-    if (r.eax && r.ebx && r.ecx)
+    if (r.ecx)
         return scale(r.ecx, r.ebx, r.eax) / 1000;
     /* The ratio without the crystal's frequency: the base frequency is the TSC's then. */
-    if (r.eax && r.ebx && max >= 0x16)
-        return (uint64_t)(cpuid(0x16, 0).eax & 0xffff) * 1000;
-    return 0;
+    return (uint64_t)(cpuid_leaf(0x16, 0).eax & 0xffff) * 1000;
 }
 
 /* The leaf that VMware defined and KVM and others took over. */
 static uint64_t stated_by_hypervisor(void)
 {
-    if (!features.hypervisor)
-        return 0;
-    struct cpuid_regs r = cpuid(0x40000000, 0);
-    uint32_t name[3] = {r.ebx, r.ecx, r.edx};
-    bool known = !memcmp(name, "KVMKVMKVM\0\0\0", 12) || !memcmp(name, "VMwareVMware", 12) ||
-                 !memcmp(name, "TCGTCGTCGTCG", 12);
-    return known && r.eax >= 0x40000010 ? cpuid(0x40000010, 0).eax : 0;
+    bool known = hypervisor_is("KVMKVMKVM\0\0\0") || hypervisor_is("VMwareVMware") ||
+                 hypervisor_is("TCGTCGTCGTCG");
+    return known ? cpuid_leaf(0x40000010, 0).eax : 0;
 }
 
 void tsc_calibrate(void)
@@ -193,7 +157,7 @@ void tsc_calibrate(void)
         kprintf("tsc: %s states %lu kHz, which is not what %s shows\n", stater, stated, source);
     }
     if (!real)
-        panic("no clock (HPET, PM timer, PIT) to measure the TSC with");
+        panic("no clock (HPET, PM timer) to measure the TSC with");
     tsc_khz = real;
     kprintf("tsc: %lu.%03lu MHz by %s%s\n", real / 1000, real % 1000, source,
             features.invariant_tsc ? ", invariant" : "");

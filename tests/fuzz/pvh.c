@@ -20,8 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (error)
         return 0;
     /* What every boot relies on. */
-    if (memchr(info.cmdline, 0, sizeof(info.cmdline)) == NULL ||
-        memchr(info.loader, 0, sizeof(info.loader)) == NULL || info.mem_count > BOOTINFO_MEM_MAX)
+    if (memchr(info.cmdline, 0, sizeof(info.cmdline)) == NULL || info.mem_count > BOOTINFO_MEM_MAX)
         abort();
     for (uint32_t i = 0; i < info.mem_count; i++) {
         const struct bootinfo_mem *m = &info.mem[i];

@@ -2,6 +2,7 @@
 #include "tests/ring3/ktest.h"
 
 #include "user/heap.h"
+#include "user/power.h"
 
 const struct root_info *ktest_info;
 unsigned ktest_passed, ktest_failed;
@@ -55,16 +56,19 @@ void root_main(const struct root_info *info)
 {
     ktest_info = info;
     make_heap();
+    power_init(info);
     run("capabilities", test_capabilities);
     run("memory", test_memory);
     run("notifications", test_notifications);
     run("threads", test_threads);
+    run("supervision", test_supervision);
     run("ipc", test_ipc);
+    run("turns", test_turns);
     run("domains", test_domains);
     run("scheduling", test_scheduling);
     run("vcpu", test_vcpu);
     run("random_calls", test_random_calls);
     log_line("%u passed, %u failed", ktest_passed, ktest_failed);
     for (;;)
-        sys_machine_control(SLOT_MACHINE, MACHINE_POWEROFF, 0);
+        power_off();
 }

@@ -12,7 +12,6 @@
 
 #include "arch/x86_64/acpi.c"
 #include "arch/x86_64/acpi_cpu.c"
-#include "arch/x86_64/acpi_fixed.c"
 
 #define WORLD_SIZE 0x40000u
 static uint8_t world[WORLD_SIZE];
@@ -42,12 +41,6 @@ void *kmem_pages(uint32_t order)
     return keep(calloc(1, PAGE_SIZE << order));
 }
 
-void acpi_power_init(uint32_t smi_command, uint8_t acpi_enable)
-{
-    (void)smi_command;
-    (void)acpi_enable;
-}
-
 void kprintf(const char *format, ...)
 {
     size_t used = strlen(world_log);
@@ -63,7 +56,6 @@ static void world_reset(void)
         free(world_kept[--world_count]);
     memset(world, 0, sizeof(world));
     world_log[0] = 0;
-    rsdp_copied = 0;
 }
 
 static void put_le(uint32_t at, uint64_t value, uint32_t size)

@@ -76,15 +76,14 @@ TEST(everything)
     tag(0x1234, "?", 1);
     tag(0, NULL, 0);
     CHECK(parse() == NULL);
-    CHECK(!strcmp(info.boot_method, "multiboot2") && !strcmp(info.loader, "GRUB"));
-    CHECK(!strcmp(info.cmdline, "console=all") && info.cmdline_cut == 0);
+    CHECK(!strcmp(info.boot_method, "multiboot2"));
+    CHECK(!strcmp(info.cmdline, "console=all"));
     CHECK_EQ(info.package_base, 0x400000);
     CHECK_EQ(info.package_size, 0x123);
     CHECK_EQ(info.fb.base, 0xc0000000);
     CHECK_EQ(info.fb.width, 1024);
     CHECK_EQ(info.fb.red_shift, 16);
     CHECK_EQ(info.fb.vga_text, 0);
-    CHECK_EQ(info.efi_system_table, efi);
     CHECK_EQ(info.rsdp_copied, 36);
     CHECK_EQ(info.rsdp_copy[15], 2);
     CHECK_EQ(info.mem_count, 6);
@@ -105,14 +104,12 @@ TEST(long_command_line)
     tag(0, NULL, 0);
     CHECK(parse() == NULL);
     CHECK_EQ(strlen(info.cmdline), BOOTINFO_CMDLINE - 1);
-    CHECK_EQ(info.cmdline_cut, 1);
     begin();
     tag(1, text, BOOTINFO_CMDLINE - 1);
     tag_mmap();
     tag(0, NULL, 0);
     CHECK(parse() == NULL);
     CHECK_EQ(strlen(info.cmdline), BOOTINFO_CMDLINE - 1);
-    CHECK_EQ(info.cmdline_cut, 0);
 }
 
 TEST(vga_text)

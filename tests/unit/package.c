@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "test.h"
+#include "lib/format.c"
 #include "lib/sha256.c"
 #include "lib/package.c"
 
@@ -58,7 +59,6 @@ static int refused(const char *message)
 TEST(good)
 {
     make();
-    CHECK_EQ(package_index_bytes(image, sizeof(image)), 64 + FILES * 176);
     CHECK_EQ(package_open(&package, image, BYTES), 0);
     CHECK_EQ(package.count, FILES);
     for (unsigned i = 0; i < FILES; i++) {
@@ -81,10 +81,8 @@ TEST(cut_at_every_byte)
         CHECK(copy);
         memcpy(copy, image, size);
         int status = package_open(&package, copy, size);
-        uint64_t index = package_index_bytes(copy, size);
         free(copy);
         CHECK_EQ(status, -1);
-        CHECK(size >= 64 ? index != 0 : index == 0);
         char message[100];
         snprintf(message, sizeof(message), "boot package: cut at %zu of %u bytes", size, BYTES);
         CHECK(size < 64 || strcmp(package.error, message) == 0);
@@ -96,7 +94,7 @@ TEST(cut_at_every_byte)
 TEST(every_bit_flip_is_found)
 {
     make();
-    uint32_t index = (uint32_t)package_index_bytes(image, sizeof(image));
+    uint32_t index = 64 + FILES * 176;
     for (uint32_t bit = 0; bit < BYTES * 8; bit += bit / 8 < index ? 1 : 3) {
         uint32_t at = bit / 8;
         image[at] ^= (uint8_t)(1u << bit % 8);
@@ -183,7 +181,6 @@ TEST(hostile_header)
     make();
     HEADER->file_count = 0xffffffff;
     CHECK(refused("boot package: 4294967295 files, at most 8192 are allowed"));
-    CHECK_EQ(package_index_bytes(image, sizeof(image)), 0);
     make();
     HEADER->total_size--;
     seal();

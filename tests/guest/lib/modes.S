@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* run_modes(): long -> compatibility -> unpaged -> real -> unpaged -> legacy paging ->
- * virtual-8086 ->
- * PAE paging -> long mode. Linked in the first 16 MiB, identity mapped in every mode. */
+/* run_modes(): long -> compatibility -> unpaged -> real -> unpaged -> legacy paging
+ * -> virtual-8086 -> PAE paging -> long mode. Linked in the first 16 MiB, identity mapped in
+ * every mode. */
 #include "layout.h"
 
 #define R_UNPAGED_CR0   0

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Entry of a test guest: multiboot 1 and PVH share it (32-bit protected mode, paging off, EBX
- * points
- * at the boot information). Goes to long mode on an identity map of the low 4 GiB. */
+ * points at the boot information). Goes to long mode on an identity map of the low 4 GiB. */
 #include "layout.h"
 
     .section .multiboot, "a"
