@@ -22,8 +22,13 @@ static int64_t vcpu_setup(struct vcpu *vcpu, struct pd *payer)
     vcpu->shadow = pd_pages(payer, 0, &status);
     if (!vcpu->shadow)
         return status;
-    if (!fpu_area_init(&vcpu->fpu))
+    status = pd_charge(payer, fpu_area_bytes());
+    if (status != OK)
+        return status;
+    if (!fpu_area_init(&vcpu->fpu)) {
+        pd_credit(payer, fpu_area_bytes());
         return ERR_NOMEM;
+    }
     return virt->vcpu_init(vcpu);
 }
 
@@ -125,8 +130,10 @@ void vcpu_free(struct obj *obj)
     struct vcpu *vcpu = container_of(obj, struct vcpu, obj);
     if (vcpu->hw)
         virt->vcpu_fini(vcpu);
-    if (vcpu->fpu.image)
+    if (vcpu->fpu.image) {
         fpu_area_fini(&vcpu->fpu);
+        pd_credit(obj->payer, fpu_area_bytes());
+    }
     if (vcpu->shadow)
         pd_free_pages(obj->payer, vcpu->shadow, 0);
     if (vcpu->page)
