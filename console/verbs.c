@@ -96,9 +96,22 @@ static bool reaches(const char *domain, enum vm_state state)
     return false;
 }
 
+/* Answers when the guest runs or its VMM has refused it, as in virsh; a large guest may still be
+ * on its way after the last pause. */
 static void run_start(const struct command *c, struct text *text)
 {
-    if (act(c, text, VM_IN_START, "Failed to start domain"))
+    struct mgr_info info;
+    if (!act(c, text, VM_IN_START, "Failed to start domain"))
+        return;
+    for (uint32_t i = 0; i < PAUSES; i++) {
+        if (client_info(c->domain, &info) != OK || info.brief.state != VM_STARTING)
+            break;
+        sleep_ns(PAUSE_NS);
+    }
+    if (client_info(c->domain, &info) == OK && info.brief.state == VM_SHUTOFF &&
+        !strncmp(info.reason, MGR_REFUSED, sizeof(MGR_REFUSED) - 1))
+        text_add(text, "error: Failed to start domain '%s'\nerror: %s\n", c->domain, info.reason);
+    else
         text_add(text, "Domain '%s' started\n\n", c->domain);
 }
 
