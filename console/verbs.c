@@ -20,18 +20,25 @@ static void add_error(struct text *text, const char *what, const char *name)
     text_add(text, "error: %s '%s'\nerror: %s\n\n", what, name, client_reason());
 }
 
+static uint32_t sleep_notif; /* only for its time-outs */
+
+void verbs_init(void)
+{
+    sleep_notif = slot_alloc();
+    if (sys_notif_create(sleep_notif) != OK) {
+        slot_free(sleep_notif);
+        sleep_notif = 0;
+    }
+}
+
 /* Sleeps without taking anything away from the main loop: yields until the time has come. */
 static void sleep_ns(uint64_t ns)
 {
     uint64_t end = time_tsc() + time_ns_to_tsc(ns);
-    static uint32_t notif;
     uint64_t bits;
-    if (!notif) {
-        notif = slot_alloc();
-        if (!notif || sys_notif_create(notif) != OK)
-            return;
-    }
-    sys_notif_wait(notif, end, &bits);
+    if (!sleep_notif)
+        return;
+    sys_notif_wait(sleep_notif, end, &bits);
 }
 
 static void run_list(const struct command *c, struct text *text)
