@@ -325,6 +325,7 @@ int program_main(const struct program_args *args, const void *data)
     if (!config || config->magic != CONSOLE_CONFIG_MAGIC)
         fatal("started without a configuration");
     terminal_init(args, config);
+    verbs_init();
     klog_position = config->klog_position;
     started_ns = time_ns();
     line_init(&editor, &line_terminal, PROMPT);

@@ -20,18 +20,25 @@ static void add_error(struct text *text, const char *what, const char *name)
     text_add(text, "error: %s '%s'\nerror: %s\n\n", what, name, client_reason());
 }
 
+static uint32_t sleep_notif; /* only for its time-outs */
+
+void verbs_init(void)
+{
+    sleep_notif = slot_alloc();
+    if (sys_notif_create(sleep_notif) != OK) {
+        slot_free(sleep_notif);
+        sleep_notif = 0;
+    }
+}
+
 /* Sleeps without taking anything away from the main loop: yields until the time has come. */
 static void sleep_ns(uint64_t ns)
 {
     uint64_t end = time_tsc() + time_ns_to_tsc(ns);
-    static uint32_t notif;
     uint64_t bits;
-    if (!notif) {
-        notif = slot_alloc();
-        if (!notif || sys_notif_create(notif) != OK)
-            return;
-    }
-    sys_notif_wait(notif, end, &bits);
+    if (!sleep_notif)
+        return;
+    sys_notif_wait(sleep_notif, end, &bits);
 }
 
 static void run_list(const struct command *c, struct text *text)
@@ -96,9 +103,22 @@ static bool reaches(const char *domain, enum vm_state state)
     return false;
 }
 
+/* Answers when the guest runs or its VMM has refused it, as in virsh; a large guest may still be
+ * on its way after the last pause. */
 static void run_start(const struct command *c, struct text *text)
 {
-    if (act(c, text, VM_IN_START, "Failed to start domain"))
+    struct mgr_info info;
+    if (!act(c, text, VM_IN_START, "Failed to start domain"))
+        return;
+    for (uint32_t i = 0; i < PAUSES; i++) {
+        if (client_info(c->domain, &info) != OK || info.brief.state != VM_STARTING)
+            break;
+        sleep_ns(PAUSE_NS);
+    }
+    if (client_info(c->domain, &info) == OK && info.brief.state == VM_SHUTOFF &&
+        !strncmp(info.reason, MGR_REFUSED, sizeof(MGR_REFUSED) - 1))
+        text_add(text, "error: Failed to start domain '%s'\nerror: %s\n", c->domain, info.reason);
+    else
         text_add(text, "Domain '%s' started\n\n", c->domain);
 }
 

@@ -38,6 +38,8 @@ extern const struct verb verbs[]; /* ends with a NULL name */
  * The message is in `error`. */
 const char *command_parse(struct command *command, const char *line, char error[128]);
 const struct verb *verb_find(const char *name);
+/* Takes what the verbs that wait need. */
+void verbs_init(void);
 /* Parses and runs a line; text holds what is to be shown. */
 void verbs_run(const char *line, struct text *text);
 /* Candidates for completion: verbs at the first place, then domains or verbs. */

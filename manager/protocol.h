@@ -53,6 +53,9 @@ struct mgr_info {
     char reason[MGR_TEXT]; /* why the last run ended */
 };
 
+/* How mgr_info.reason begins when the VMM cannot honour the definition or an image. */
+#define MGR_REFUSED "refused"
+
 struct mgr_stats {
     uint32_t vcpus, host_cpu;
     uint32_t state; /* VCPU_RUN_*, or 3: suspended */

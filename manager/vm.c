@@ -193,7 +193,7 @@ void vm_event(struct vm *vm, uint64_t event, const char *text)
         [VMM_EVENT_POWEROFF] = {VM_IN_POWEROFF, "powered off"},
         [VMM_EVENT_RESET] = {VM_IN_REBOOT, "reset"},
         [VMM_EVENT_CRASH] = {VM_IN_CRASH, "crashed"},
-        [VMM_EVENT_REFUSED] = {VM_IN_REFUSED, "refused"},
+        [VMM_EVENT_REFUSED] = {VM_IN_REFUSED, MGR_REFUSED},
         [VMM_EVENT_SUSPENDED] = {VM_IN_SUSPENDED, NULL},
         [VMM_EVENT_RESUMED] = {VM_IN_RESUMED, NULL},
     };

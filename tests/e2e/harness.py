@@ -37,6 +37,7 @@ class Machine:
         os.makedirs(LOGS, exist_ok=True)
         self.name = name
         self.text = ""
+        self.raw = b""  # with escape sequences and returns
         self.position = 0
         self.log = open(os.path.join(LOGS, name + ".log"), "w", encoding="utf-8")
         self.log.write(" ".join(command) + "\n")
@@ -64,6 +65,7 @@ class Machine:
             return
         data = os.read(self.process.stdout.fileno(), 65536)
         self.ended = not data
+        self.raw += data
         text = self._plain(self.decoder.decode(data))
         self.text += text
         self.log.write(text)

@@ -108,3 +108,23 @@ def test_vmm_dies_in_its_event_thread():
         machine.expect(r"^\[victim\] beat 1 ")
         machine.send("shutdown victim\n")
     vmm_dies("crash-event-thread", "counter", "machine_power_button", provoke)
+
+
+def test_console_dies_and_comes_back():
+    """At a key that is typed; the guests do not notice."""
+    vms = harness.VmSet("crash-console").add("beta", harness.test_guest("counter"))
+    port = gdb.free_port()
+    command = harness.pvh(vms.package(), "console=all") + ["-gdb", f"tcp:127.0.0.1:{port}"]
+    place = gdb.Place("console", "line_key")
+    with harness.Console("crash-console", command) as machine:
+        machine.expect(r"^\[beta\] beat 2 ")
+        with gdb.Debugger(port) as debugger:
+            debugger.arm(place)
+            machine.send("x")
+            debugger.crash(place)
+            machine.expect("console: exception 14, .*address 0$")
+            machine.expect("console: ended; it is started again")
+            machine.expect(r"^\[beta\] beat \d+ ")
+        machine.send("\n")
+        machine.prompt()
+        harness.check("running" in machine.state("beta"), "beta does not run")

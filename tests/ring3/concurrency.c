@@ -246,6 +246,65 @@ void test_turns(void)
     CHECK_OK(sys_cap_delete(SLOT_SELF_PD, p));
 }
 
+static void spin_for_ever(void)
+{
+    for (;;)
+        progress++;
+}
+
+static void busy_us(uint64_t us)
+{
+    for (uint64_t end = time_tsc() + time_ns_to_tsc(us * 1000); time_tsc() < end;)
+        ;
+}
+
+static _Atomic bool stop_interrupting;
+
+static void interrupter(void *arg)
+{
+    uint64_t bits;
+    while (!stop_interrupting && sys_notif_wait(*(uint32_t *)arg, 0, &bits) == OK)
+        busy_us(200);
+    sys_thread_exit();
+}
+
+static void waker(void *arg)
+{
+    for (; !stop_interrupting; busy_us(300))
+        sys_notif_signal(*(uint32_t *)arg, 1);
+    sys_notif_signal(*(uint32_t *)arg, 1);
+    sys_thread_exit();
+}
+
+/* A thread is deleted while it runs on another CPU, where at that moment one of higher priority
+ * wakes: nothing of it may stay in that CPU's queue. The memory is used again at once. */
+void test_kill_while_preempted(void)
+{
+    static uint8_t stack[4096] __attribute__((aligned(16)));
+    const uint64_t utcb = PROGRAM_UTCB_VA + 0x1000000;
+    struct user_thread high, other;
+    uint32_t n = slot_alloc(), thread = slot_alloc(), sc = slot_alloc();
+    CHECK_OK(sys_notif_create(n));
+    CHECK_OK(thread_spawn(&high, interrupter, &n, other_cpu(1), 40));
+    CHECK_OK(thread_spawn(&other, waker, &n, other_cpu(2), 1));
+    for (uint32_t i = 0; i < 300; i++) {
+        uint32_t before = progress;
+        CHECK_OK(sys_thread_create(thread, SLOT_SELF_PD, utcb));
+        CHECK_OK(sys_sc_create(sc, other_cpu(1), 10, 0, 0));
+        CHECK_OK(sys_sc_bind(sc, thread));
+        CHECK_OK(sys_thread_start(thread, (uintptr_t)spin_for_ever,
+                                  (uintptr_t)stack + sizeof(stack) - 8, 0));
+        for (uint32_t k = 0; k < 20 && progress == before; k++)
+            pause_ms(1);
+        CHECK(progress != before);
+        CHECK_OK(sys_cap_delete(SLOT_SELF_PD, thread));
+        CHECK_OK(sys_cap_delete(SLOT_SELF_PD, sc));
+    }
+    stop_interrupting = true;
+    while (state_of(high.slot) != THREAD_FAULTED || state_of(other.slot) != THREAD_FAULTED)
+        pause_ms(1);
+}
+
 static _Atomic bool stop_spinning;
 
 static void spinner(void *arg)

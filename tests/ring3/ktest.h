@@ -30,6 +30,7 @@ void test_threads(void);
 void test_supervision(void);
 void test_ipc(void);
 void test_turns(void);
+void test_kill_while_preempted(void);
 void test_notifications(void);
 void test_domains(void);
 void test_scheduling(void);

@@ -64,6 +64,7 @@ void root_main(const struct root_info *info)
     run("supervision", test_supervision);
     run("ipc", test_ipc);
     run("turns", test_turns);
+    run("kill while preempted", test_kill_while_preempted);
     run("domains", test_domains);
     run("scheduling", test_scheduling);
     run("vcpu", test_vcpu);

@@ -35,6 +35,7 @@ static struct mgr_brief fake[3] = {
     {.id = 0, .index = 1, .state = VM_SHUTOFF, .name = "a-long-name"},
     {.id = 12, .index = 2, .state = VM_PAUSED, .name = "beta"},
 };
+static const char *fake_reason = "crashed: x\nRIP 1";
 static int acted;
 static enum vm_input last_verb;
 static enum mgr_host last_host;
@@ -64,7 +65,7 @@ int64_t client_info(const char *name, struct mgr_info *info)
     info->vcpus = 2;
     info->memory = info->used_memory = 256 << 20;
     info->cpu_time_ns = 3260000000;
-    snprintf(info->reason, sizeof(info->reason), "crashed: x\nRIP 1");
+    snprintf(info->reason, sizeof(info->reason), "%s", fake_reason);
     return 0;
 }
 int64_t client_act(const char *name, enum vm_input verb)
@@ -170,6 +171,11 @@ TEST(actions)
     CHECK_EQ(last_verb, VM_IN_SUSPEND);
     CHECK(!strcmp(run("resume alpha"), "Domain 'alpha' resumed\n\n") && last_verb == VM_IN_RESUME);
     CHECK(strstr(run("suspend alpha"), "but goes on"));
+    fake_reason = "powered off: ACPI S5"; /* it was quick */
+    CHECK(!strcmp(run("start a-long-name"), "Domain 'a-long-name' started\n\n"));
+    fake_reason = "refused: k.img: is no bzImage";
+    CHECK(strstr(run("start a-long-name"), "error: Failed to start domain 'a-long-name'\n"
+                                           "error: refused: k.img: is no bzImage\n"));
     CHECK(strstr(run("start nobody"), "error: Failed to start domain 'nobody'\nerror: failed to"));
 }
 
