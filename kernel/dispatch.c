@@ -38,8 +38,9 @@ static void load_ports(struct cpu *cpu, struct pd *pd)
         return;
     }
     if (cpu->iopm_owner != pd) {
+        /* Owner first. Partner: ports_changed() changes the bitmap, then looks for owners. */
+        __atomic_store_n(&cpu->iopm_owner, pd, __ATOMIC_SEQ_CST);
         memcpy((uint8_t *)cpu->tss + sizeof(struct tss), pd->iopm, 8193);
-        cpu->iopm_owner = pd;
     }
     cpu->tss->iomap_base = sizeof(struct tss);
 }

@@ -100,6 +100,7 @@ int64_t sys_notif_wait(struct thread *self, struct regs *r)
     bool blocked = thread_block(self, WAIT_NOTIF);
     if (blocked) {
         list_add_tail(&notif->waiters, &self->waiting);
+        self->timeout.deadline = UINT64_MAX; /* for the timer of an earlier wait that fires late */
         if (deadline)
             timer_arm(&self->timeout, deadline);
     }

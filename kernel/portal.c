@@ -115,6 +115,9 @@ static void connect(struct thread *caller, struct thread *server)
     __atomic_store_n((struct thread **)&server->caller, caller, __ATOMIC_RELEASE);
 }
 
+/* A caller whose message has capabilities is next, and the object lock is not held. */
+#define NEEDS_OBJECT_LOCK 1002
+
 static bool message_ok(uint64_t words, uint64_t caps)
 {
     return words <= UTCB_WORDS && caps <= UTCB_CAPS;
@@ -202,6 +205,17 @@ int64_t sys_portal_call(struct thread *self, struct regs *r)
     return r->rdx ? under_object_lock(portal_call, self, r) : portal_call(self, r, false);
 }
 
+/* Caller's lock held. false: suspended and resumed while the server took it over, its call has
+ * ended with ERR_GONE; it may wait for something else by now. */
+static bool ends_call(struct thread *caller, const struct thread *server)
+{
+    if (caller->server != server)
+        return false;
+    caller->server = NULL;
+    return caller->wait == WAIT_REPLY &&
+           (caller->state == THREAD_BLOCKED || caller->state == THREAD_SUSPENDED);
+}
+
 static void reply(struct thread *self, uint32_t words, uint32_t caps)
 {
     /* Partner: leave_call(), portal_detach(). */
@@ -211,22 +225,22 @@ static void reply(struct thread *self, uint32_t words, uint32_t caps)
         self->words = words;
         self->caps = caps;
         spin_lock(&caller->lock);
-        caller->server = NULL;
-        /* Suspended and resumed while we took it over: its call has ended with ERR_GONE. */
-        if (caller->state == THREAD_BLOCKED || caller->state == THREAD_SUSPENDED)
+        if (ends_call(caller, self)) {
             transfer(self, caller, 0);
+            thread_wake_locked(caller);
+        }
         spin_unlock(&caller->lock);
     }
     return_sc(self, caller);
-    if (caller)
-        thread_wake(caller);
 }
 
-/* The first caller is connected; NULL: none waits. Portal's lock held. */
-static struct thread *take_caller(struct thread *self, struct portal *portal)
+/* The first caller is connected: OK; none waits: ERR_GONE. Portal's lock held. */
+static int64_t take_caller(struct thread *self, struct portal *portal, bool locked)
 {
     while (!list_empty(&portal->callers)) {
         struct thread *caller = list_first(&portal->callers, struct thread, waiting);
+        if (caller->caps && !locked)
+            return NEEDS_OBJECT_LOCK;
         list_del(&caller->waiting);
         caller->portal = NULL;
         spin_lock(&caller->lock);
@@ -237,18 +251,21 @@ static struct thread *take_caller(struct thread *self, struct portal *portal)
         }
         spin_unlock(&caller->lock);
         if (waits)
-            return caller;
+            return OK;
     }
-    return NULL;
+    return ERR_GONE;
 }
 
-static int64_t serve_queue(struct thread *self, struct portal *portal)
+static int64_t serve_queue(struct thread *self, struct portal *portal, bool locked)
 {
     if (self->state != THREAD_READY)
         return SYSCALL_RESTART;
     /* By turns, so that neither a caller in a loop nor a flood of signals starves the other. */
     bool notified = self->bound && self->sc && notif_pending(self);
-    if (!(notified && self->served_call) && take_caller(self, portal)) {
+    int64_t status = notified && self->served_call ? ERR_GONE : take_caller(self, portal, locked);
+    if (status == NEEDS_OBJECT_LOCK)
+        return status;
+    if (status == OK) {
         self->served_call = true;
         if (self->sc && self->sc != self->own_sc)
             sched_ready(self->sc);
@@ -279,15 +296,12 @@ static int64_t portal_wait(struct thread *self, struct regs *r, bool locked)
         spin_unlock(&portal->lock);
         return ERR_GONE;
     }
-    if (!locked && !list_empty(&portal->callers) &&
-        list_first(&portal->callers, struct thread, waiting)->caps) {
-        spin_unlock(&portal->lock);
-        return under_object_lock(portal_wait, self, r);
-    }
     spin_lock(&self->lock);
-    int64_t status = serve_queue(self, portal);
+    int64_t status = serve_queue(self, portal, locked);
     spin_unlock(&self->lock);
     spin_unlock(&portal->lock);
+    if (status == NEEDS_OBJECT_LOCK)
+        return under_object_lock(portal_wait, self, r);
     /* Signalled between the check and the block: the signaller found us not yet waiting. */
     struct notif *bound = self->bound;
     if (status == SYSCALL_BLOCKED && bound && notif_pending(self))
@@ -343,11 +357,13 @@ void portal_detach(struct thread *thread)
 {
     struct thread *caller =
         __atomic_exchange_n((struct thread **)&thread->caller, NULL, __ATOMIC_ACQ_REL);
-    if (caller)
-        caller->server = NULL;
+    if (caller) {
+        spin_lock(&caller->lock);
+        if (ends_call(caller, thread))
+            thread_wake_locked(caller); /* connect() set its status to ERR_GONE */
+        spin_unlock(&caller->lock);
+    }
     return_sc(thread, caller);
-    if (caller)
-        thread_wake(caller); /* connect() set its status to ERR_GONE */
 }
 
 static void end_waits(struct list *queue)

@@ -31,7 +31,8 @@ struct mem { /* OBJ_MEM */
     struct obj obj;
     hpa_t base;
     uint64_t size;
-    bool device; /* MMIO: always mapped uncached or WC, never donated */
+    bool device;              /* MMIO: always mapped uncached or WC, never donated */
+    struct mem *next_donated; /* what the kernel was given, for good */
 };
 
 /* root must be a zeroed kernel page; takes ownership. */

@@ -109,8 +109,8 @@ int64_t sys_ports_derive(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct ports, src, r->rsi, OBJ_PORTS, RIGHT_COPY);
     uint64_t base = r->rdx, count = r->r10;
-    if (count == 0 || base < src->base || base + count > (uint64_t)src->base + src->count ||
-        count > 0x10000)
+    uint64_t end = (uint64_t)src->base + src->count;
+    if (count == 0 || base < src->base || base >= end || count > end - base)
         return ERR_ARG;
     int64_t status = cap_reserve(self->pd, r->rdi);
     if (status != OK)

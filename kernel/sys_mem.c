@@ -56,6 +56,25 @@ static int64_t check_flags(const struct mem *mem, uint32_t rights, const struct 
     return OK;
 }
 
+/* Objects whose memory the kernel was given: what lies there is not mapped any more, through
+ * whatever capability. Under the object lock. */
+static struct mem *donated;
+
+static bool overlap(uint64_t base, uint64_t size, uint64_t other, uint64_t other_size)
+{
+    return base < other + other_size && other < base + size;
+}
+
+static bool is_donated(const struct mem *mem, uint64_t offset, uint64_t size)
+{
+    if (offset > mem->size || size > mem->size - offset)
+        return false; /* refused for that anyway */
+    for (const struct mem *d = donated; d; d = d->next_donated)
+        if (overlap(mem->base.v + offset, size, d->base.v, d->size))
+            return true;
+    return false;
+}
+
 int64_t sys_mem_map(struct thread *self, struct regs *r)
 {
     int64_t status;
@@ -66,6 +85,8 @@ int64_t sys_mem_map(struct thread *self, struct regs *r)
     struct cap *cap = cap_lookup(self->pd, r->rsi);
     uint32_t flags = (uint32_t)r->r9;
     status = check_flags(mem, cap->rights, space, &flags);
+    if (status == OK && is_donated(mem, r->r10, r->r8))
+        status = ERR_STATE;
     return status == OK ? space_map(space, cap, r->rdx, r->r10, r->r8, flags) : status;
 }
 
@@ -86,9 +107,36 @@ int64_t sys_mem_info(struct thread *self, struct regs *r)
     return OK;
 }
 
-/* The caller gives up its capability; whoever still has another one to the same bytes would share
- * memory with the kernel, so only a memory object without other capabilities, children or mappings
- * is taken. */
+/* All capabilities derived from top, and top, in the order parent, children, next sibling. */
+static struct cap *next_derived(struct cap *cap, const struct cap *top)
+{
+    if (!list_empty(&cap->children))
+        return list_first(&cap->children, struct cap, sibling);
+    for (; cap != top; cap = cap->parent)
+        if (cap->sibling.next != &cap->parent->children)
+            return container_of(cap->sibling.next, struct cap, sibling);
+    return NULL;
+}
+
+/* Is a byte of it mapped anywhere, through this or another capability to the same memory? */
+static bool is_mapped(struct cap *cap, const struct mem *mem)
+{
+    struct cap *top = cap;
+    while (top->parent)
+        top = top->parent;
+    for (cap = top; cap; cap = next_derived(cap, top)) {
+        const struct mem *other = (const struct mem *)cap->obj;
+        list_for_each_safe(m, &cap->mappings, struct mapping, by_cap)
+        {
+            if (overlap(other->base.v + m->offset, m->size, mem->base.v, mem->size))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* The caller gives up its capability. Whoever has another one to the same bytes, above or beside
+ * it, must not have them mapped, and cannot map them any more. */
 int64_t sys_machine_donate(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct obj, machine, r->rdi, OBJ_MACHINE, RIGHT_CONTROL);
@@ -96,12 +144,15 @@ int64_t sys_machine_donate(struct thread *self, struct regs *r)
     struct cap *cap = cap_lookup(self->pd, r->rsi);
     if (mem->device || !aligned(mem->base.v | mem->size, 2 * MIB))
         return ERR_ARG;
-    if (mem->obj.caps != 1 || !list_empty(&cap->children) || !list_empty(&cap->mappings) ||
-        (cap->parent && !list_empty(&cap->parent->mappings)))
+    if (mem->obj.caps != 1 || !list_empty(&cap->children) || is_mapped(cap, mem) ||
+        is_donated(mem, 0, mem->size))
         return ERR_STATE;
     if (!kmem_add(mem->base, mem->size))
         return ERR_NOMEM;
     self->pd->kmem_limit += mem->size;
+    obj_ref(&mem->obj); /* stays as the record */
+    mem->next_donated = donated;
+    donated = mem;
     cap_delete(cap);
     return OK;
 }

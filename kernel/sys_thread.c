@@ -95,20 +95,26 @@ int64_t sys_thread_start(struct thread *self, struct regs *r)
 int64_t sys_thread_suspend(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct thread, thread, r->rdi, OBJ_THREAD, RIGHT_CONTROL);
-    if (thread->state == THREAD_BLOCKED)
-        thread_cancel_wait(thread, ERR_GONE);
+    /* First of all, so that it neither runs nor waits anew; then out of where it waits. */
     spin_lock(&thread->lock);
-    int64_t status = OK;
-    if (thread->state == THREAD_BLOCKED && list_empty(&thread->waiting))
-        thread->state = THREAD_SUSPENDED;
-    else if (thread->state == THREAD_READY || thread->state == THREAD_BLOCKED)
-        thread->suspend = true; /* blocked: only just, it stops when it wakes */
-    else
-        status = ERR_STATE;
+    bool waits = thread->state == THREAD_BLOCKED;
+    bool stops = waits || thread->state == THREAD_READY;
+    thread->suspend |= stops;
     spin_unlock(&thread->lock);
-    if (status == OK && thread->on_cpu)
+    if (!stops)
+        return ERR_STATE;
+    if (waits) {
+        thread_cancel_wait(thread, ERR_GONE);
+        spin_lock(&thread->lock);
+        if (thread->state == THREAD_BLOCKED && list_empty(&thread->waiting)) {
+            thread->state = THREAD_SUSPENDED;
+            thread->suspend = false;
+        }
+        spin_unlock(&thread->lock);
+    }
+    if (thread->on_cpu)
         cpu_reschedule(cpus[thread->cpu]);
-    return status;
+    return OK;
 }
 
 int64_t sys_thread_resume(struct thread *self, struct regs *r)

@@ -131,10 +131,11 @@ void thread_cancel_wait(struct thread *thread, int64_t status)
     bool ended = false;
     if (thread->wait == WAIT_VCPU && thread->vcpu)
         vcpu_abort(thread, thread->vcpu, status);
-    else if (thread->wait == WAIT_REPLY)
-        ended = leave_call(thread);
     else
         ended = leave_queue(thread);
+    /* From the start, or because a server took it out of the queue just before. */
+    if (!ended && thread->wait == WAIT_REPLY)
+        ended = leave_call(thread);
     if (ended)
         thread->regs.rax = (uint64_t)status;
 }

@@ -43,6 +43,11 @@ bool doorbell_ring_any(const struct doorbell_table *table, uint32_t kind, uint64
     return false;
 }
 
+uint64_t doorbell_cost(void)
+{
+    return slab_cost(sizeof(struct doorbell));
+}
+
 static bool same_key(const struct doorbell *a, const struct doorbell *b)
 {
     return a->address == b->address && a->kind == b->kind && a->match == b->match &&

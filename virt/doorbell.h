@@ -36,6 +36,8 @@ bool doorbell_ring(const struct doorbell_table *table, uint32_t kind, uint64_t a
 /* A doorbell at that place exists that does not look at the value. */
 bool doorbell_ring_any(const struct doorbell_table *table, uint32_t kind, uint64_t address);
 
+/* Kernel memory that one takes; who adds and frees them has it charged. */
+uint64_t doorbell_cost(void);
 /* Under the object lock. */
 int64_t doorbell_add(struct doorbell_table *table, const struct doorbell *model);
 /* Unlinked, to be freed after quiesce(); NULL: not there. */

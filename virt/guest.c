@@ -169,6 +169,7 @@ void guest_free(struct obj *obj)
         return;
     if (guest->space.ptab.root) /* it was never finished, so never destroyed */
         space_destroy(&guest->space);
+    pd_credit(obj->payer, guest->tables->doorbells.count * doorbell_cost());
     doorbell_free_all(&guest->tables->doorbells);
     pd_free_pages(obj->payer, guest->tables, 1);
     guest->tables = NULL;

@@ -84,12 +84,19 @@ int64_t sys_guest_doorbell(struct thread *self, struct regs *r)
             return ERR_ARG;
         quiesce();
         doorbell_free(bell);
+        pd_credit(guest->obj.payer, doorbell_cost());
         return OK;
     }
     ARG_NOTIF(notif, r->r8, r->r9, RIGHT_WRITE);
     model.notif = notif;
     model.bits = notif_bits;
-    return doorbell_add(&guest->tables->doorbells, &model);
+    int64_t status = pd_charge(guest->obj.payer, doorbell_cost());
+    if (status != OK)
+        return status;
+    status = doorbell_add(&guest->tables->doorbells, &model);
+    if (status != OK)
+        pd_credit(guest->obj.payer, doorbell_cost());
+    return status;
 }
 
 int64_t sys_guest_msi(struct thread *self, struct regs *r)

@@ -43,6 +43,7 @@ void vcpu_reset(struct vcpu *vcpu, bool init)
     vcpu->irq = (struct virq){.state = IRQ_IDLE};
     vcpu->nmi_pending = 0;
     vcpu->hlt_reported = false;
+    vcpu->flush = true;
     virt->offer(vcpu);
     for (uint32_t i = 0; i < 4; i++)
         vcpu->dr[i] = 0;

@@ -62,6 +62,13 @@ static void foreign_put(uint64_t page)
     }
 }
 
+/* The owner's CPU writes there without a lock, inside a section; others take the page away only by
+ * clearing the word, and then waiting for the section to end. */
+static uint32_t *word_of(const struct pv_page *p)
+{
+    return __atomic_load_n(&p->word, __ATOMIC_RELAXED);
+}
+
 static void page_drop(struct pv_page *p)
 {
     if (p->hpa)
@@ -150,7 +157,7 @@ static bool is_level(const struct vlapic *lapic, uint8_t vector)
 void pv_eoi_arm(struct vcpu *vcpu, uint8_t vector)
 {
     struct vlapic *lapic = &vcpu->lapic;
-    uint32_t *word = vcpu->pv.eoi.word;
+    uint32_t *word = word_of(&vcpu->pv.eoi);
     if (!word || is_level(lapic, vector) || vlapic_isr_highest(lapic) >= 0 ||
         !vlapic_irr_alone(lapic, vector))
         return;
@@ -160,7 +167,7 @@ void pv_eoi_arm(struct vcpu *vcpu, uint8_t vector)
 
 void pv_eoi_disarm(struct vcpu *vcpu)
 {
-    uint32_t *word = vcpu->pv.eoi.word;
+    uint32_t *word = word_of(&vcpu->pv.eoi);
     if (vcpu->pv.eoi_early && word)
         __atomic_fetch_and(word, ~1u, __ATOMIC_SEQ_CST);
     vcpu->pv.eoi_early = false;
@@ -169,7 +176,7 @@ void pv_eoi_disarm(struct vcpu *vcpu)
 void pv_eoi_taken(struct vcpu *vcpu, uint8_t vector)
 {
     const struct vlapic *lapic = &vcpu->lapic;
-    uint32_t *word = vcpu->pv.eoi.word;
+    uint32_t *word = word_of(&vcpu->pv.eoi);
     if (vcpu->pv.eoi_early) {
         vcpu->pv.eoi_early = false;
         vcpu->pv.eoi_armed = true;
@@ -195,7 +202,7 @@ static void ended(struct vcpu *vcpu)
 
 void pv_eoi_sync(struct vcpu *vcpu, bool cancel)
 {
-    uint32_t *word = vcpu->pv.eoi.word;
+    uint32_t *word = word_of(&vcpu->pv.eoi);
     if (!word) {
         vcpu->pv.eoi_armed = false;
         return;
@@ -212,7 +219,7 @@ void pv_eoi_sync(struct vcpu *vcpu, bool cancel)
  * the rest changes. */
 static void write_steal(struct vcpu *vcpu)
 {
-    uint32_t *word = vcpu->pv.steal.word;
+    uint32_t *word = word_of(&vcpu->pv.steal);
     if (!word)
         return;
     uint64_t ns = vcpu->stat[STAT_STEAL_TSC] / MAX(tsc_khz, 1000) * 1000000 +
@@ -233,16 +240,27 @@ void pv_steal(struct vcpu *vcpu)
 
 void pv_preempted(struct vcpu *vcpu)
 {
+    uint32_t *word = word_of(&vcpu->pv.steal);
     vcpu->paused = rdtsc();
-    if (vcpu->pv.steal.word)
-        __atomic_store_n((uint8_t *)&vcpu->pv.steal.word[4], 1, __ATOMIC_RELEASE);
+    if (word)
+        __atomic_store_n((uint8_t *)&word[4], 1, __ATOMIC_RELEASE);
 }
 
 void pv_unmap(struct vcpu *vcpu, uint64_t address, uint64_t size)
 {
     struct pv_page *pages[] = {&vcpu->pv.eoi, &vcpu->pv.steal};
+    bool inside[ARRAY_LEN(pages)], any = false;
+    for (uint32_t i = 0; i < ARRAY_LEN(pages); i++) {
+        inside[i] = pages[i]->hpa && align_down(pages[i]->gpa, PAGE_SIZE) - address < size;
+        if (inside[i])
+            __atomic_store_n(&pages[i]->word, NULL, __ATOMIC_SEQ_CST);
+        any |= inside[i];
+    }
+    if (!any)
+        return;
+    quiesce();
     for (uint32_t i = 0; i < ARRAY_LEN(pages); i++)
-        if (pages[i]->hpa && align_down(pages[i]->gpa, PAGE_SIZE) - address < size)
+        if (inside[i])
             page_drop(pages[i]);
 }
 
@@ -253,7 +271,9 @@ void pv_reset(struct vcpu *vcpu, bool locked)
         vcpu->pv.eoi.msr = vcpu->pv.steal.msr = 0;
         return;
     }
-    if (!locked && !lock_objects())
+    if (locked) /* not by the owner */
+        pv_unmap(vcpu, 0, UINT64_MAX);
+    else if (!lock_objects())
         return; /* the thread is being killed: vcpu_destroy or guest_destroy follows */
     page_drop(&vcpu->pv.eoi);
     page_drop(&vcpu->pv.steal);

@@ -43,8 +43,8 @@ void pv_eoi_sync(struct vcpu *vcpu, bool cancel);
 /* The vCPU goes on after `stolen` TSC cycles of waiting for a CPU; or is about to wait. */
 void pv_steal(struct vcpu *vcpu);
 void pv_preempted(struct vcpu *vcpu);
-/* Lets go of pages inside [address, address+size). Under the object lock, vCPUs out of the guest.
- */
+/* Lets go of pages inside [address, address+size). Under the object lock; waits for the sections of
+ * other CPUs. */
 void pv_unmap(struct vcpu *vcpu, uint64_t address, uint64_t size);
 /* INIT, reset, end of life; takes the object lock when `locked` is false. */
 void pv_reset(struct vcpu *vcpu, bool locked);

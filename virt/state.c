@@ -116,7 +116,7 @@ static int64_t load_misc(struct vcpu *vcpu, const struct vcpu_page *p)
         return ERR_ARG;
     virt->set(vcpu, VREG_PAT, p->pat);
     uint64_t spec = p->spec_ctrl;
-    if (spec && msr_write(vcpu, MSR_SPEC_CTRL, &spec) != MSR_DONE)
+    if (spec != vcpu->spec_ctrl && msr_write(vcpu, MSR_SPEC_CTRL, &spec) != MSR_DONE)
         return ERR_ARG;
     vcpu->run_state = (uint8_t)p->run_state;
     if (p->apic_base != vcpu->lapic.base) {
@@ -157,6 +157,7 @@ static int64_t load_rest(struct vcpu *vcpu, uint32_t groups)
         if (cpu_self()->fpu_owner == &vcpu->fpu)
             fpu_release();
         vcpu->fpu.xcr0 = p.xcr0;
+        vcpu->flush = true; /* other tables, or none: what the TLB has was of the old ones */
     }
     if (groups & VCPU_GROUP_DEBUG) {
         if ((p.dr6 | p.dr7) >> 32)

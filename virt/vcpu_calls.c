@@ -22,8 +22,13 @@ static int64_t vcpu_setup(struct vcpu *vcpu, struct pd *payer)
     vcpu->shadow = pd_pages(payer, 0, &status);
     if (!vcpu->shadow)
         return status;
-    if (!fpu_area_init(&vcpu->fpu))
+    status = pd_charge(payer, fpu_area_bytes());
+    if (status != OK)
+        return status;
+    if (!fpu_area_init(&vcpu->fpu)) {
+        pd_credit(payer, fpu_area_bytes());
         return ERR_NOMEM;
+    }
     return virt->vcpu_init(vcpu);
 }
 
@@ -62,6 +67,7 @@ static void enlist(struct guest *guest, struct vcpu *vcpu, uint32_t apic_id)
     vcpu->apic_id = apic_id;
     vcpu->run_state = apic_id == 0 ? VCPU_RUN_RUNNABLE : VCPU_RUN_WAIT_SIPI;
     vcpu->tsc_offset = 0;
+    vcpu->flush = true; /* tables and tag may have been another guest's */
     vlapic_timer_init(&vcpu->lapic);
     vcpu_reset(vcpu, false);
     vcpu_set_tsc_offset(vcpu, 0);
@@ -124,8 +130,10 @@ void vcpu_free(struct obj *obj)
     struct vcpu *vcpu = container_of(obj, struct vcpu, obj);
     if (vcpu->hw)
         virt->vcpu_fini(vcpu);
-    if (vcpu->fpu.image)
+    if (vcpu->fpu.image) {
         fpu_area_fini(&vcpu->fpu);
+        pd_credit(obj->payer, fpu_area_bytes());
+    }
     if (vcpu->shadow)
         pd_free_pages(obj->payer, vcpu->shadow, 0);
     if (vcpu->page)

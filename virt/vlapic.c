@@ -251,7 +251,7 @@ void vlapic_lint0_rises(struct vcpu *vcpu)
             vlapic_post(&vcpu->lapic, (uint8_t)lvt, false);
         return;
     case APIC_NMI:
-        vcpu_request(vcpu, REQ_NMI);
+        vcpu_send_nmi(vcpu);
         return;
     case APIC_INIT:
         vcpu_request(vcpu, REQ_INIT);

@@ -49,13 +49,17 @@ void vlapic_timer_stop(struct vlapic *lapic)
     lapic->deadline = 0;
 }
 
+static uint64_t period_of(const struct vlapic *lapic)
+{
+    uint64_t period = counts_to_tsc(lapic, lapic->timer_initial);
+    uint64_t shortest = (uint64_t)PERIOD_MIN_NS * tsc_khz / 1000000;
+    return mode(lapic) == MODE_PERIODIC ? MAX(period, shortest) : period;
+}
+
 static void start(struct vlapic *lapic, uint64_t now)
 {
     lapic->timer_start = now;
-    lapic->timer_period = counts_to_tsc(lapic, lapic->timer_initial);
-    uint64_t shortest = (uint64_t)PERIOD_MIN_NS * tsc_khz / 1000000;
-    if (mode(lapic) == MODE_PERIODIC && lapic->timer_period < shortest)
-        lapic->timer_period = shortest;
+    lapic->timer_period = period_of(lapic);
     timer_arm(&lapic->timer, now + lapic->timer_period);
 }
 
@@ -80,7 +84,7 @@ void vlapic_timer_set_divide(struct vcpu *vcpu, uint32_t value)
         return;
     uint64_t now = rdtsc();
     uint64_t remaining = counts_to_tsc(lapic, left);
-    lapic->timer_period = counts_to_tsc(lapic, lapic->timer_initial);
+    lapic->timer_period = period_of(lapic);
     lapic->timer_start = now + remaining - lapic->timer_period;
     timer_arm(&lapic->timer, now + remaining);
 }

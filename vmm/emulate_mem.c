@@ -188,7 +188,7 @@ uint64_t emul_offset(const struct emul *emul, const struct insn_operand *operand
 bool emul_operand_ref(struct emul *emul, const struct insn_operand *operand, uint32_t size,
                       uint32_t access, struct emul_ref *ref)
 {
-    uint64_t linear;
+    uint64_t linear = 0;
     return emul_segment(emul, operand->segment, emul_offset(emul, operand), size, access,
                         &linear) &&
            emul_resolve(emul, linear, size, access, ref);

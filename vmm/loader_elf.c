@@ -91,7 +91,7 @@ static bool for_segments(struct loader *loader, struct elf_info *info,
     if (count == 0 || count > ELF_MAX_PHNUM)
         return loader_refuse(loader, "e_phnum %u is not between 1 and %u", count, ELF_MAX_PHNUM);
     for (uint32_t i = 0; i < count; i++) {
-        struct segment segment;
+        struct segment segment = {0};
         if (!read_segment(loader, info, i, &segment) || !visit(loader, &segment, info))
             return false;
     }

@@ -127,7 +127,7 @@ static void fill_memory(struct loader *loader, struct multiboot_info *info)
 bool loader_multiboot(struct loader *loader)
 {
     static const char name[] = "Mullion";
-    struct elf_info image;
+    struct elf_info image = {0};
     struct multiboot_info info = {.flags = INFO_CMDLINE | INFO_NAME, .cmdline = BOOT_CMDLINE};
     if (!load_image(loader, &image))
         return false;

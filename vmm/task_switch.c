@@ -125,7 +125,7 @@ static bool save_old(struct emul *emul, const struct tss_layout *layout, uint64_
 static bool load_ldt(struct emul *emul, uint16_t selector)
 {
     struct vcpu_segment *ldt = &emul->page->seg[SEG_LDTR];
-    struct descriptor desc;
+    struct descriptor desc = {0};
     *ldt = (struct vcpu_segment){.selector = selector, .attr = SEG_ATTR_UNUSABLE};
     if (!(selector & 0xfffc))
         return true;
@@ -157,7 +157,7 @@ static bool segment_fits(uint32_t seg, uint16_t selector, uint64_t raw, uint32_t
 
 static bool load_segment(struct emul *emul, uint32_t seg, uint16_t selector, uint32_t cpl)
 {
-    struct descriptor desc;
+    struct descriptor desc = {0};
     bool null = !(selector & 0xfffc);
     if (null && (seg == SEG_CS || seg == SEG_SS))
         return switch_fault(emul, VECTOR_TS, selector);
@@ -311,7 +311,7 @@ static bool leave_old(struct emul *emul, uint32_t source, struct descriptor *nex
     const struct vcpu_page *page = emul->page;
     const struct vcpu_segment *old = &page->seg[SEG_TR];
     const struct tss_layout *layout = (old->attr & 15 & ~2u) == TYPE_TSS32 ? &tss32 : &tss16;
-    struct descriptor previous;
+    struct descriptor previous = {0};
     uint64_t rip, rflags = page->rflags;
     bool wide = (desc_type(next->raw) & ~2u) == TYPE_TSS32;
     uint16_t link = old->selector;
@@ -339,7 +339,7 @@ enum emul_result task_switch(struct emul *emul)
     uint16_t selector = page->exit.task.selector;
     uint32_t source = page->exit.task.source, error = page->exit.task.error;
     bool has_error = page->exit.task.has_error;
-    struct descriptor next;
+    struct descriptor next = {0};
     uint8_t tss[TSS32_LIMIT + 1] = {0};
     emul_begin(emul);
     if (!check_new(emul, selector, source, &next) || !leave_old(emul, source, &next, tss))

@@ -151,6 +151,7 @@ void cpu_load_tables(struct cpu *cpu)
     /* No 32-bit code segment exists, so CSTAR is never used; selector 0 makes SYSENTER #GP. */
     wrmsr(IA32_SYSENTER_CS, 0);
     wrmsr(IA32_EFER, rdmsr(IA32_EFER) | EFER_SCE);
+    /* 0 is what a guest has that never set it; it is not switched then (virt/lazy.c). */
     if (features.rdtscp)
-        wrmsr(IA32_TSC_AUX, cpu->id);
+        wrmsr(IA32_TSC_AUX, 0);
 }

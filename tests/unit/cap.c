@@ -211,6 +211,10 @@ TEST(no_cpu_remembers_the_ports_of_a_freed_domain)
     CHECK_EQ(CALL(boss, PD_CREATE, PD, QUOTA), OK);
     CHECK_EQ(CALL(boss, PORTS_DERIVE, 61, 60, 0x3f8, 8), OK);
     CHECK_EQ(CALL(boss, PORTS_DERIVE, 62, 61, 0x3f8, 9), ERR_ARG);
+    /* A sum that wraps is no end inside the range. */
+    CHECK_EQ(CALL(boss, PORTS_DERIVE, 62, 61, 0ull - 0x8000, 0x8400), ERR_ARG);
+    CHECK_EQ(CALL(boss, PORTS_DERIVE, 62, 61, 0x3f8, 0ull - 0x10), ERR_ARG);
+    CHECK_EQ(CALL(boss, PORTS_DERIVE, 62, 61, 0x400, 1), ERR_ARG);
     CHECK_EQ(CALL(boss, PD_PORTS, PD, 61, 1), OK);
     struct thread *t = world_thread(THREAD, PD, 1, 10);
     CHECK_EQ(fake_where(t), 1);
@@ -220,6 +224,40 @@ TEST(no_cpu_remembers_the_ports_of_a_freed_domain)
     CALL(boss, CAP_DELETE, SLOT_SELF_PD, PD);
     CHECK(world_end());
     CHECK(!cpus[1]->iopm_owner);
+}
+
+TEST(nobody_maps_what_the_kernel_was_given)
+{
+    enum { MACHINE = 60, GIVEN, BESIDE, AGAIN };
+    world_start();
+    spin_lock(&object_lock);
+    int64_t status;
+    struct obj *machine = obj_create(root, OBJ_MACHINE, sizeof(*machine), &status);
+    cap_insert(root, MACHINE, machine, RIGHT_ALL, 0, NULL);
+    spin_unlock(&object_lock);
+    fake_kmem_add = true;
+    CALL(boss, MEM_DERIVE, GIVEN, SLOT_ROOT_MEM, 0, 4 * MIB, RIGHT_ALL);
+    CALL(boss, MEM_DERIVE, BESIDE, SLOT_ROOT_MEM, 2 * MIB, 4 * MIB, RIGHT_ALL);
+    CALL(boss, MEM_DERIVE, AGAIN, SLOT_ROOT_MEM, 0, 2 * MIB, RIGHT_ALL);
+    CHECK_EQ(CALL(boss, MEM_MAP, SLOT_SELF_PD, BESIDE, WORLD_MAP, 0, PAGE_SIZE, MAP_READ), OK);
+    CHECK_EQ(CALL(boss, MACHINE_DONATE, MACHINE, GIVEN), ERR_STATE);
+    CALL(boss, MEM_UNMAP, SLOT_SELF_PD, WORLD_MAP, PAGE_SIZE);
+    CHECK_EQ(CALL(boss, MEM_MAP, SLOT_SELF_PD, BESIDE, WORLD_MAP, 2 * MIB, PAGE_SIZE, MAP_READ),
+             OK);
+    CHECK_EQ(CALL(boss, MACHINE_DONATE, MACHINE, GIVEN), OK);
+    uint64_t there = WORLD_MAP + 4 * MIB;
+    CHECK_EQ(CALL(boss, MEM_MAP, SLOT_SELF_PD, BESIDE, there, 2 * MIB - PAGE_SIZE, 2 * PAGE_SIZE,
+                  MAP_READ),
+             ERR_STATE);
+    CHECK_EQ(CALL(boss, MEM_MAP, SLOT_SELF_PD, BESIDE, there, 2 * MIB, PAGE_SIZE, MAP_READ), OK);
+    CHECK_EQ(CALL(boss, MEM_MAP, SLOT_SELF_PD, SLOT_ROOT_MEM, there + MIB, 0, PAGE_SIZE, MAP_READ),
+             ERR_STATE);
+    CHECK_EQ(CALL(boss, MACHINE_DONATE, MACHINE, AGAIN), ERR_STATE);
+    fake_kmem_add = false;
+    obj_unref(&donated->obj);
+    donated = NULL;
+    root->kmem_limit -= 4 * MIB;
+    CHECK(world_end());
 }
 
 static uint64_t a_slot(void)

@@ -212,6 +212,67 @@ TEST(a_caller_resumed_before_the_reply_gets_its_context_back)
     CHECK(world_end());
 }
 
+/* What is left when the caller was suspended and resumed between the server's taking it over and
+ * its answer: a call that has ended, and a caller that may wait elsewhere. */
+TEST(a_late_answer_ends_no_other_wait)
+{
+    start();
+    CALL(server, PORTAL_WAIT, PORTAL);
+    CALL(client, PORTAL_CALL, PORTAL, 0, 0);
+    CALL(boss, THREAD_SUSPEND, CLIENT);
+    CALL(boss, THREAD_RESUME, CLIENT);
+    CHECK_EQ(CALL(client, NOTIF_WAIT, NOTIF, 0), STILL_BLOCKED);
+    server->caller = client;
+    client->server = server;
+    CHECK_EQ(CALL(server, PORTAL_REPLY_WAIT, PORTAL, 0, 0), STILL_BLOCKED);
+    CHECK_EQ(client->state, THREAD_BLOCKED);
+    CALL(boss, NOTIF_SIGNAL, NOTIF, 4);
+    CHECK_EQ(client->regs.rdi, 4);
+    CHECK(world_end());
+}
+
+/* The first in the queue is just being killed: who follows may bring capabilities, for which the
+ * object lock is needed. */
+TEST(capabilities_behind_a_dying_caller)
+{
+    start();
+    CHECK_EQ(CALL(client, PORTAL_CALL, PORTAL, 0, 0), STILL_BLOCKED);
+    other->utcb->send[0] = (struct utcb_cap){NOTIF, RIGHT_READ};
+    server->utcb->recv_slot = 100;
+    CHECK_EQ(CALL(other, PORTAL_CALL, PORTAL, 0, 1), STILL_BLOCKED);
+    client->state = THREAD_DEAD;
+    CHECK_EQ(CALL(server, PORTAL_WAIT, PORTAL), OK);
+    CHECK_EQ(server->regs.rdi, 1ull << 32);
+    CHECK(cap_lookup(root, 100));
+    client->state = THREAD_BLOCKED;
+    CHECK(world_end());
+}
+
+/* The timer of an earlier wait fires while its handler could not get the lock. */
+TEST(a_late_timer_ends_no_wait_without_deadline)
+{
+    start();
+    CHECK_EQ(CALL(client, NOTIF_WAIT, NOTIF, rdtsc() + 1000000000), STILL_BLOCKED);
+    CALL(boss, NOTIF_SIGNAL, NOTIF, 1);
+    client->timeout.deadline = 1;
+    CHECK_EQ(CALL(client, NOTIF_WAIT, NOTIF, 0), STILL_BLOCKED);
+    notif_timeout(&client->timeout);
+    CHECK_EQ(client->state, THREAD_BLOCKED);
+    CHECK(world_end());
+}
+
+/* A call is ended also when a server takes the caller out of the queue just before. */
+TEST(a_caller_that_is_being_served_is_suspended)
+{
+    start();
+    CALL(server, PORTAL_WAIT, PORTAL);
+    CALL(client, PORTAL_CALL, PORTAL, 0, 0);
+    CHECK_EQ(CALL(boss, THREAD_SUSPEND, CLIENT), OK);
+    CHECK(!client->suspend && !client->server && !server->caller);
+    CHECK_EQ((int64_t)client->regs.rax, ERR_GONE);
+    CHECK(world_end());
+}
+
 TEST(the_portal_is_destroyed_with_both_queues)
 {
     start();

@@ -35,6 +35,15 @@ void kunmap_foreign(hpa_t page)
     (void)page;
     foreign_pages--;
 }
+/* Whoever writes there has until here to let go of it; the page must not go before. */
+static uint32_t waits, pages_then;
+static bool words_left;
+void quiesce(void)
+{
+    waits++;
+    words_left = c->pv.eoi.word || c->pv.steal.word;
+    pages_then = foreign_pages;
+}
 bool object_lock_take(void)
 {
     locks++;
@@ -226,7 +235,12 @@ TEST(steal_time)
     uint64_t value = 0;
     CHECK(pv_rdmsr(c, MSR_KVM_STEAL_TIME, &value));
     CHECK_EQ(value, 0x5041);
+    pv_unmap(c, 0x6000, 0x1000);
+    CHECK_EQ(waits, 0);
     pv_unmap(c, 0x5000, 0x1000);
+    CHECK_EQ(waits, 1);
+    CHECK(!words_left);
+    CHECK_EQ(pages_then, 1);
     CHECK_EQ(foreign_pages, 0);
     pv_preempted(c);
     pv_steal(c); /* nowhere to write */

@@ -273,6 +273,7 @@ TEST(lint0)
     CHECK_EQ(put(0, 0x835, 0x400), VLAPIC_OK);
     vlapic_lint0_rises(v(0));
     CHECK(v(0)->requests & REQ_NMI);
+    CHECK_EQ(v(0)->nmis, 1);
     CHECK_EQ(put(0, 0x835, 0x500), VLAPIC_OK);
     vlapic_lint0_rises(v(0));
     CHECK(v(0)->requests & REQ_INIT);
@@ -315,6 +316,20 @@ TEST(timer_oneshot)
     put(0, 0x838, 1000);
     put(0, 0x838, 0); /* stopped */
     CHECK(fake_armed == NULL);
+}
+
+/* Neither the count nor the divider makes the host's timer run wild. */
+TEST(timer_periods_have_a_least)
+{
+    fake_world();
+    put(0, 0x80f, 0x1ff);
+    put(0, 0x832, 0x20040);
+    put(0, 0x83e, 0xa); /* by 128 */
+    put(0, 0x838, 1);
+    uint64_t least = v(0)->lapic.timer_period;
+    CHECK(least >= 20000ull * tsc_khz / 1000000);
+    put(0, 0x83e, 0xb); /* by 1 */
+    CHECK_EQ(v(0)->lapic.timer_period, least);
 }
 
 TEST(timer_periodic)

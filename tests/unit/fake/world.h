@@ -112,7 +112,7 @@ static inline void world_make_passive(uint64_t slot)
 
 static inline bool world_queue_ok(struct list *queue, uint32_t cpu, uint32_t priority)
 {
-    list_for_each(sc, queue, struct sc, ready)
+    list_for_each_safe(sc, queue, struct sc, ready)
     {
         if (sc->cpu != cpu || sc->priority != priority || !sc->queued || sc->exhausted)
             return false;
@@ -163,7 +163,7 @@ static inline const char *world_check_pd(struct pd *pd)
             return "a capability to a dead object";
         if (cap->parent && (!cap->parent->obj || (cap->rights & ~cap->parent->rights)))
             return "a child has more than its parent";
-        list_for_each(child, &cap->children, struct cap, sibling)
+        list_for_each_safe(child, &cap->children, struct cap, sibling)
         {
             if (child->parent != cap || !child->obj)
                 return "a child does not know its parent";
