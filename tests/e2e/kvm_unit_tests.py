@@ -22,7 +22,8 @@ import debian  # noqa: E402
 import harness  # noqa: E402
 import kvm_rig  # noqa: E402
 
-SKIP = re.compile(r"^(vmx|vmexit|svm|hyperv|intel|pmu|kvmclock_test|realmode_vmx|vmware|asyncpf)|_vmx|ept|vpid")
+SKIP = re.compile(r"^(vmx|vmexit|svm|hyperv|intel|pmu|kvmclock_test|realmode_vmx|vmware|asyncpf)"
+                  r"|_vmx|ept|vpid")
 LIMIT = 90
 MACHINE = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-M", "q35", "-cpu", "max"]
 ENDED = r"^(\[[\w-]+\] )?(SUMMARY: \d+ tests.*|--- DONE.*|Terminate.*)"
@@ -79,8 +80,8 @@ def until_end(machine):
 def run_bare(entry):
     command = [*MACHINE, "-smp", str(entry.cpus), "-m", str(entry.memory), "-nodefaults",
                "-display", "none", "-no-reboot", "-serial", "stdio", "-device",
-               "isa-debug-exit,iobase=0xf4", "-device", "pc-testdev", "-device", "pci-testdev", "-kernel", entry.flat,
-               "-append", entry.arguments]
+               "isa-debug-exit,iobase=0xf4", "-device", "pc-testdev", "-device", "pci-testdev",
+               "-kernel", entry.flat, "-append", entry.arguments]
     with harness.Machine(f"kut-{entry.name}-bare", command) as machine:
         return until_end(machine)
 
