@@ -36,6 +36,8 @@ struct sc_info {
 struct pd_info {
     uint64_t kmem_used, kmem_limit; /* bytes of kernel memory, this domain */
     uint64_t threads, caps, mappings, page_tables;
+    uint64_t faults;          /* times a thread of the domain was stopped by a fault */
+    struct thread_info fault; /* the thread of the first one, as it stopped */
 };
 
 /* machine_info(): the kernel's own accounting. */

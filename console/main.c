@@ -21,7 +21,12 @@
 #define BOOT_NS        20000000000ull
 #define DRAIN_BYTES    2048u
 #define PROMPT_REST_NS 1000000000ull /* console=all: the prompt comes back after such a silence */
-#define TEXT_SIZE      (256u << 10)
+/* console=all: other output waits while a line is being typed, so that it is not torn apart: since
+ * the last key, and in all since the line's first, lest a guest waits for its serial port for ever.
+ */
+#define TYPING_NS     1000000000ull
+#define TYPING_MAX_NS 5000000000ull
+#define TEXT_SIZE     (256u << 10)
 
 static const struct console_config *config;
 static struct guest guests[CLIENT_DOMAINS];
@@ -30,7 +35,8 @@ static struct line_editor editor;
 static struct guest *attached; /* NULL: at the prompt */
 static enum mgr_channel attached_channel;
 static uint64_t klog_position, klog_next_ns, started_ns, prefix_next_ns;
-static uint64_t output_ns, prompt_next_ns;
+static uint64_t output_ns, prompt_next_ns, key_ns, line_begun_ns;
+static bool mid_line; /* the attached guest has left its line unfinished */
 static char text_bytes[TEXT_SIZE];
 
 static void editor_write(void *context, const char *bytes, size_t length)
@@ -44,6 +50,9 @@ static void editor_write(void *context, const char *bytes, size_t length)
 static void clear_prompt(void)
 {
     output_ns = time_ns();
+    if (attached && mid_line)
+        terminal_write("\r\n", 2);
+    mid_line = false;
     if (config->all)
         line_leave(&editor);
     else
@@ -66,12 +75,19 @@ static void emit_prefixed(void *context, const char *name, const char *line, siz
     print_line(bytes, (size_t)n);
 }
 
+static void show_attached(const uint8_t *bytes, size_t length)
+{
+    terminal_write(bytes, length);
+    if (length)
+        mid_line = bytes[length - 1] != '\n';
+}
+
 static void on_output(void *context, struct guest *guest, enum mgr_channel channel,
                       const uint8_t *bytes, size_t length)
 {
     (void)context;
     if (guest == attached && channel == attached_channel)
-        terminal_write(bytes, length);
+        show_attached(bytes, length);
     else if (config->all)
         prefix_feed(&guest->channel[channel].prefix, guest->brief.name, bytes, length, time_ns(),
                     emit_prefixed, NULL);
@@ -89,9 +105,20 @@ static void show_prompt(void)
         line_show(&editor);
 }
 
+/* When what waits for the line that is being typed may come out; 0: nothing has to wait. */
+static uint64_t typing_until(void)
+{
+    if (!config->all || attached || !editor.length)
+        return 0;
+    uint64_t rest = key_ns + TYPING_NS, last = line_begun_ns + TYPING_MAX_NS;
+    uint64_t until = rest < last ? rest : last;
+    return until > time_ns() ? until : 0;
+}
+
 static void detach(const char *why)
 {
     attached = NULL;
+    mid_line = false;
     /* Whatever colours and modes the guest has left are undone. */
     static const char reset[] = "\x1b[0m\x1b[?25h\x1b[r\r\n";
     terminal_write(reset, sizeof(reset) - 1);
@@ -137,7 +164,7 @@ static void drain_guests(uint64_t bits)
         uint64_t bit = 1ull << i % CONSOLE_GUEST_BITS;
         if (!(bits & bit) && !guests[i].unread)
             continue;
-        if (terminal_busy()) {
+        if (terminal_busy() || typing_until()) {
             held_back |= bit;
             continue;
         }
@@ -156,7 +183,7 @@ static void tick_prefixes(void)
 {
     uint64_t now = time_ns();
     prefix_next_ns = 0;
-    for (uint32_t i = 0; i < guest_count && config->all; i++) {
+    for (uint32_t i = 0; i < guest_count && config->all && !typing_until(); i++) {
         for (uint32_t c = 0; c < MGR_CHANNELS; c++) {
             uint64_t next = prefix_tick(&guests[i].channel[c].prefix, guests[i].brief.name, now,
                                         emit_prefixed, NULL);
@@ -172,7 +199,7 @@ static void show_klog(void)
     char bytes[1024];
     uint32_t length;
     uint64_t now = time_ns();
-    if (now < klog_next_ns || attached)
+    if (now < klog_next_ns || attached || typing_until())
         return;
     klog_next_ns = now + (now - started_ns < BOOT_NS ? KLOG_BOOT_NS : KLOG_NS);
     while (client_klog(&klog_position, bytes, sizeof(bytes), &length) == OK && length) {
@@ -212,7 +239,7 @@ static void attach(void)
     print_line(line, (size_t)n);
     attached = guest;
     attached_channel = verbs_attach.virtio ? MGR_CHANNEL_VIRTIO : channel;
-    terminal_write(last, guest_scrollback(guest, attached_channel, last));
+    show_attached(last, guest_scrollback(guest, attached_channel, last));
 }
 
 static void run_line(void)
@@ -231,8 +258,11 @@ static void run_line(void)
 /* Input to a guest that does not read is dropped with a bell, not kept for ever. */
 static void type(const uint8_t *bytes, size_t length)
 {
+    key_ns = time_ns();
     for (size_t i = 0; i < length; i++) {
         if (!attached) {
+            if (!editor.length)
+                line_begun_ns = key_ns;
             line_show(&editor);
             if (line_key(&editor, bytes[i]))
                 run_line();
@@ -254,7 +284,8 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static void wait_for_events(uint64_t *bits)
 {
     uint64_t now = time_ns(), poll = terminal_poll_ns();
-    uint64_t next = earlier(attached ? 0 : klog_next_ns, prefix_next_ns);
+    uint64_t typing = typing_until();
+    uint64_t next = typing ? typing : earlier(attached ? 0 : klog_next_ns, prefix_next_ns);
     next = earlier(next, prompt_next_ns);
     next = earlier(next, resting ? rest_next_ns : 0);
     next = earlier(next, terminal_refresh(now));

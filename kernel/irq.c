@@ -94,12 +94,12 @@ int64_t sys_msi_create(struct thread *self, struct regs *r)
 int64_t sys_irq_bind(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct irq, irq, r->rdi, OBJ_IRQ, RIGHT_CONTROL);
-    ARG_OBJECT(struct notif, notif, r->rsi, OBJ_NOTIF, RIGHT_WRITE);
+    ARG_NOTIF(notif, r->rsi, r->rdx, RIGHT_WRITE);
     obj_ref(&notif->obj);
     spin_lock(&irq->lock);
     struct notif *old = irq->notif;
     irq->notif = notif;
-    irq->bits = r->rdx;
+    irq->bits = notif_bits;
     spin_unlock(&irq->lock);
     if (old)
         obj_unref(&old->obj);

@@ -66,14 +66,8 @@ void notif_signal(struct notif *notif, uint64_t bits)
 
 int64_t sys_notif_signal(struct thread *self, struct regs *r)
 {
-    int64_t status;
-    uint64_t badge;
-    struct notif *notif =
-        cap_object_badge(self->pd, r->rdi, OBJ_NOTIF, RIGHT_WRITE, &badge, &status);
-    if (!notif)
-        return status;
-    /* A badge limits which bits its holder can signal. */
-    notif_signal(notif, badge ? r->rsi & badge : r->rsi);
+    ARG_NOTIF(notif, r->rdi, r->rsi, RIGHT_WRITE);
+    notif_signal(notif, notif_bits);
     return OK;
 }
 
@@ -136,13 +130,13 @@ void notif_timeout(struct timer *timer)
 
 int64_t sys_notif_timer(struct thread *self, struct regs *r)
 {
-    ARG_OBJECT(struct notif, notif, r->rdi, OBJ_NOTIF, RIGHT_CONTROL);
+    ARG_NOTIF(notif, r->rdi, r->rdx, RIGHT_CONTROL);
     /* The lock keeps two CPUs from arming the one timer at once, and from arming it after
      * notif_destroy(). */
     spin_lock(&notif->lock);
     timer_disarm(&notif->timer);
     if (r->rsi && !notif->obj.dead) {
-        notif->timer_bits = r->rdx;
+        notif->timer_bits = notif_bits;
         timer_arm(&notif->timer, r->rsi);
     }
     spin_unlock(&notif->lock);

@@ -11,13 +11,18 @@ struct notif { /* OBJ_NOTIF */
     spinlock_t lock;     /* waiters, bound */
     struct list waiters; /* struct thread.waiting */
     struct thread
-        *bound; /* thread whose vcpu_run and portal_wait it ends; cleared by either's destroy */
+        *bound; /* thread whose vcpu_run and portal_wait it ends; cleared by the thread's destroy */
     struct timer timer;
     uint64_t timer_bits;
 };
 
 /* From any CPU and any context without the notification's lock. */
 void notif_signal(struct notif *notif, uint64_t bits);
+/* A capability's badge is the set of bits that can be signalled through it, by whatever call. */
+static inline uint64_t notif_allowed(uint64_t badge, uint64_t bits)
+{
+    return badge ? bits & badge : bits;
+}
 /* Takes all bits. */
 uint64_t notif_take(struct notif *notif);
 /* True if the thread's bound notification has bits: vcpu_resume checks before each entry. */

@@ -3,6 +3,7 @@
 #ifndef KERNEL_PD_H
 #define KERNEL_PD_H
 
+#include "abi/thread.h"
 #include "kernel/space.h"
 
 #define CAP_PAGE_SLOTS 32u /* slots per table page */
@@ -21,6 +22,8 @@ struct pd { /* OBJ_PD */
     _Atomic uint64_t kmem_used;
     _Atomic uint64_t kmem_limit;
     _Atomic uint64_t cap_count;
+    _Atomic uint64_t faults;
+    struct thread_info fault; /* of the first; whole before `faults` is 1 */
 };
 
 /* The first domain; its quota is the whole pool. */

@@ -166,6 +166,7 @@ static int64_t call_or_queue(struct thread *self, struct portal *portal)
         list_add_tail(&portal->callers, &self->waiting);
         return SYSCALL_BLOCKED;
     }
+    server->served_call = true;
     lend_sc(self, server); /* before the block: the context goes on running */
     thread_block_locked(self, WAIT_REPLY);
     connect(self, server);
@@ -245,13 +246,17 @@ static int64_t serve_queue(struct thread *self, struct portal *portal)
 {
     if (self->state != THREAD_READY)
         return SYSCALL_RESTART;
-    if (take_caller(self, portal)) {
+    /* By turns, so that neither a caller in a loop nor a flood of signals starves the other. */
+    bool notified = self->bound && self->sc && notif_pending(self);
+    if (!(notified && self->served_call) && take_caller(self, portal)) {
+        self->served_call = true;
         if (self->sc && self->sc != self->own_sc)
             sched_ready(self->sc);
         cpu_self()->resched = 1;
         return SYSCALL_BLOCKED; /* the results are in the registers */
     }
-    if (self->bound && self->sc && notif_pending(self)) {
+    if (notified) {
+        self->served_call = false;
         self->regs.rdi = notif_take(self->bound);
         self->regs.rsi = 0;
         return NOTIFIED;
@@ -324,6 +329,7 @@ void portal_notify(struct thread *server, struct notif *notif)
         server->wait == WAIT_PORTAL_SERVE && !list_empty(&server->waiting) && server->sc) {
         list_del(&server->waiting);
         server->portal = NULL;
+        server->served_call = false;
         server->regs.rax = NOTIFIED;
         server->regs.rdi = notif_take(notif);
         server->regs.rsi = 0;

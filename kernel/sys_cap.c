@@ -70,7 +70,10 @@ int64_t sys_pd_info(struct thread *self, struct regs *r)
         .caps = pd->cap_count,
         .mappings = pd->space.mappings,
         .page_tables = pd->space.ptab.pages,
+        .faults = __atomic_load_n((uint64_t *)&pd->faults, __ATOMIC_ACQUIRE),
     };
+    if (info->faults)
+        info->fault = pd->fault;
     return OK;
 }
 

@@ -36,6 +36,18 @@ struct thread *thread_new(struct pd *payer, struct pd *pd, uint64_t utcb_va, int
     return NULL;
 }
 
+/* Whoever watches over a program is told of the faults of all its threads: a program that has lost
+ * one cannot be relied on to say so itself. */
+static void inherit_supervisor(struct thread *thread, struct thread *creator)
+{
+    spin_lock(&creator->lock);
+    thread->fault_notif = creator->fault_notif;
+    thread->fault_bits = creator->fault_bits;
+    if (thread->fault_notif)
+        obj_ref(&thread->fault_notif->obj);
+    spin_unlock(&creator->lock);
+}
+
 int64_t sys_thread_create(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct pd, pd, r->rsi, OBJ_PD, RIGHT_CONTROL);
@@ -45,7 +57,11 @@ int64_t sys_thread_create(struct thread *self, struct regs *r)
     if (status != OK)
         return status;
     struct thread *thread = thread_new(self->pd, pd, r->rdx, &status);
-    return thread ? cap_insert(self->pd, r->rdi, &thread->obj, RIGHT_ALL, 0, NULL) : status;
+    if (!thread)
+        return status;
+    if (pd == self->pd)
+        inherit_supervisor(thread, self);
+    return cap_insert(self->pd, r->rdi, &thread->obj, RIGHT_ALL, 0, NULL);
 }
 
 void thread_set_entry(struct thread *thread, uint64_t rip, uint64_t rsp, uint64_t arg)
@@ -116,47 +132,21 @@ int64_t sys_thread_resume(struct thread *self, struct regs *r)
 int64_t sys_thread_info(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct thread, thread, r->rdi, OBJ_THREAD, RIGHT_CONTROL);
-    const struct regs *t = &thread->regs;
-    struct thread_info *info = (struct thread_info *)self->utcb->mr;
-    *info = (struct thread_info){
-        .state = thread->state,
-        .fault_vector = thread->fault_vector,
-        .fault_error = thread->fault_error,
-        .fault_addr = thread->fault_addr,
-        .rip = t->rip,
-        .rsp = t->rsp,
-        .rflags = t->rflags,
-        .gpr = {[GPR_RAX] = t->rax,
-                [GPR_RCX] = t->rcx,
-                [GPR_RDX] = t->rdx,
-                [GPR_RBX] = t->rbx,
-                [GPR_RSP] = t->rsp,
-                [GPR_RBP] = t->rbp,
-                [GPR_RSI] = t->rsi,
-                [GPR_RDI] = t->rdi,
-                [GPR_R8] = t->r8,
-                [GPR_R9] = t->r9,
-                [GPR_R10] = t->r10,
-                [GPR_R11] = t->r11,
-                [GPR_R12] = t->r12,
-                [GPR_R13] = t->r13,
-                [GPR_R14] = t->r14,
-                [GPR_R15] = t->r15},
-    };
+    thread_describe(thread, (struct thread_info *)self->utcb->mr);
     return OK;
 }
 
 int64_t sys_thread_on_fault(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct thread, thread, r->rdi, OBJ_THREAD, RIGHT_CONTROL);
-    ARG_OBJECT(struct notif, notif, r->rsi, OBJ_NOTIF, RIGHT_WRITE);
+    ARG_NOTIF(notif, r->rsi, r->rdx, RIGHT_WRITE);
     if (thread->obj.dead)
         return ERR_GONE;
     obj_ref(&notif->obj);
     struct notif *old = thread->fault_notif;
     spin_lock(&thread->lock);
     thread->fault_notif = notif;
-    thread->fault_bits = r->rdx;
+    thread->fault_bits = notif_bits;
     spin_unlock(&thread->lock);
     if (old)
         obj_unref(&old->obj);

@@ -27,4 +27,15 @@ struct regs *syscall_dispatch(void);
     if (unlikely(!var))                                                          \
     return var##_status
 
+/* A notification and the bits that the caller wants to be signalled there, now or later: only those
+ * that the capability's badge lets it signal. */
+#define ARG_NOTIF(var, slot, bits, need)                                                    \
+    int64_t var##_status = OK;                                                              \
+    uint64_t var##_badge;                                                                   \
+    struct notif *var =                                                                     \
+        cap_object_badge(self->pd, (slot), OBJ_NOTIF, (need), &var##_badge, &var##_status); \
+    if (unlikely(!var))                                                                     \
+        return var##_status;                                                                \
+    const uint64_t var##_bits = notif_allowed(var##_badge, (bits))
+
 #endif

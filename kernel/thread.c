@@ -2,6 +2,7 @@
 /* States of threads: sleeping, waking, stopping, dying. Running them is in dispatch.c. */
 #include "kernel/thread.h"
 
+#include "abi/vcpu.h"
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/klog.h"
 #include "kernel/notif.h"
@@ -178,6 +179,48 @@ void thread_kill(struct thread *thread)
     }
 }
 
+void thread_describe(const struct thread *thread, struct thread_info *info)
+{
+    const struct regs *t = &thread->regs;
+    *info = (struct thread_info){
+        .state = thread->state,
+        .fault_vector = thread->fault_vector,
+        .fault_error = thread->fault_error,
+        .fault_addr = thread->fault_addr,
+        .rip = t->rip,
+        .rsp = t->rsp,
+        .rflags = t->rflags,
+        .gpr = {[GPR_RAX] = t->rax,
+                [GPR_RCX] = t->rcx,
+                [GPR_RDX] = t->rdx,
+                [GPR_RBX] = t->rbx,
+                [GPR_RSP] = t->rsp,
+                [GPR_RBP] = t->rbp,
+                [GPR_RSI] = t->rsi,
+                [GPR_RDI] = t->rdi,
+                [GPR_R8] = t->r8,
+                [GPR_R9] = t->r9,
+                [GPR_R10] = t->r10,
+                [GPR_R11] = t->r11,
+                [GPR_R12] = t->r12,
+                [GPR_R13] = t->r13,
+                [GPR_R14] = t->r14,
+                [GPR_R15] = t->r15},
+    };
+}
+
+/* Threads of one domain may fault at the same time on several CPUs: the first is described. */
+static void record_fault(const struct thread *thread)
+{
+    static spinlock_t lock;
+    struct pd *pd = thread->pd;
+    spin_lock(&lock);
+    if (!pd->faults)
+        thread_describe(thread, &pd->fault);
+    __atomic_add_fetch((uint64_t *)&pd->faults, 1, __ATOMIC_RELEASE);
+    spin_unlock(&lock);
+}
+
 void thread_fault(struct thread *thread, uint64_t vector, uint64_t error, uint64_t address)
 {
     spin_lock(&thread->lock);
@@ -189,6 +232,8 @@ void thread_fault(struct thread *thread, uint64_t vector, uint64_t error, uint64
         if (thread->sc)
             sched_unready(thread->sc);
     }
+    if (vector != THREAD_EXIT_VECTOR)
+        record_fault(thread);
     cpu_self()->resched = 1;
     struct notif *notif = thread->fault_notif;
     spin_unlock(&thread->lock);

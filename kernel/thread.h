@@ -37,6 +37,7 @@ struct thread { /* OBJ_THREAD */
     uint8_t wait;         /* enum thread_wait, while THREAD_BLOCKED */
     bool suspend;         /* stop at the next kernel exit */
     bool yield;           /* go behind equals at the next pick */
+    bool served_call;     /* its last portal wait gave a call, not a notification */
     uint32_t words, caps; /* of the message it sends */
     uint64_t badge;       /* of the portal capability it called through */
     struct sc *sc;        /* what it runs on; NULL: cannot run */
@@ -81,6 +82,8 @@ void thread_kick(struct thread *thread);
 
 /* Takes a blocked thread out of the queue it waits in; its call ends with `status`. */
 void thread_cancel_wait(struct thread *thread, int64_t status);
+/* State, registers and fault for thread_info() and pd_info(). */
+void thread_describe(const struct thread *thread, struct thread_info *info);
 /* The running thread did something a program must not do: stops it and tells its owner. */
 void thread_fault(struct thread *thread, uint64_t vector, uint64_t error, uint64_t address);
 /* Blocks the running thread without a condition; the caller holds the queue's lock and queues it

@@ -99,8 +99,6 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static uint64_t next_tick; /* TSC */
-
 /* Everything that is not a call. */
 static void housekeeping(void)
 {
@@ -109,20 +107,7 @@ static void housekeeping(void)
     vm_check_health();
     uint64_t next = earlier(watch_tick(now), now + time_ns_to_tsc(HEALTH_CHECK_NS));
     next = earlier(next, vm_tick(now));
-    next_tick = earlier(next, host_tick(now));
-    sys_notif_timer(notif, next_tick, BIT_TIMER);
-}
-
-/* Callers go before notifications, so a program that calls without end could hide those. A message
- * waits in the UTCB, which housekeeping uses as well. */
-static void housekeeping_between_calls(struct utcb *utcb)
-{
-    static struct utcb message;
-    uint64_t bits;
-    message = *utcb;
-    sys_notif_poll(notif, &bits); /* whatever they mean, all is looked at */
-    housekeeping();
-    *utcb = message;
+    sys_notif_timer(notif, earlier(next, host_tick(now)), BIT_TIMER);
 }
 
 static _Noreturn void serve(void)
@@ -136,10 +121,9 @@ static _Noreturn void serve(void)
         if (status == NOTIFIED) {
             housekeeping();
         } else if (status == OK) {
-            /* Pending is what earlier callers have asked for: those have their answers. */
-            if (vm_has_pending() || time_tsc() >= next_tick)
-                housekeeping_between_calls(utcb);
             out = rpc_serve(utcb, badge, (uint32_t)result);
+            /* What the call has put off is done when it has its answer, and before the next call:
+             * the kernel lets calls and notifications take turns. */
             sys_notif_signal(notif, BIT_PENDING);
         } else {
             log_line("the manager's portal reports status %lld", (long long)status);

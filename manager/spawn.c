@@ -257,12 +257,17 @@ uint64_t program_memory(const struct program *program)
 
 enum program_health program_check(const struct program *program, struct thread_info *info)
 {
-    if (!program->alive || sys_thread_info(program->thread) != OK)
+    const struct pd_info *pd = (const struct pd_info *)utcb_self()->mr;
+    if (!program->alive || sys_pd_info(program->pd) != OK)
+        return PROGRAM_ENDED;
+    if (pd->faults) { /* of any of its threads: what is left of it cannot be relied on */
+        *info = pd->fault;
+        return PROGRAM_FAULTED;
+    }
+    if (sys_thread_info(program->thread) != OK)
         return PROGRAM_ENDED;
     memcpy(info, utcb_self()->mr, sizeof(*info));
     bool exited = info->state == THREAD_FAULTED && info->fault_vector >= FIRST_NO_EXCEPTION;
-    if (info->state == THREAD_FAULTED && !exited)
-        return PROGRAM_FAULTED;
     return exited || info->state == THREAD_DEAD ? PROGRAM_ENDED : PROGRAM_RUNS;
 }
 

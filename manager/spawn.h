@@ -56,7 +56,8 @@ void program_end(struct program *program);
 uint64_t program_memory(const struct program *program);
 
 enum program_health { PROGRAM_RUNS, PROGRAM_ENDED, PROGRAM_FAULTED };
-/* State of its first thread; info: registers if it faulted. */
+/* Faulted: one of its threads, whose registers are in info. Ended: its first thread called
+ * thread_exit(). */
 enum program_health program_check(const struct program *program, struct thread_info *info);
 /* Logs the registers of a faulted thread. */
 void program_report_fault(const char *name, const struct thread_info *info);

@@ -204,6 +204,9 @@ void vm_event(struct vm *vm, uint64_t event, const char *text)
         set_reason(vm, known[event].what, text);
         log_reason(vm);
     }
+    if (input == VM_IN_RUNNING && vm->state == VM_STARTING)
+        log_line("%s: running, %llu ms after start", vm->def.name,
+                 (unsigned long long)((time_ns() - vm->started_ns) / 1000000));
     if (!ends_vmm(input)) {
         vm_input(vm, input);
     } else if (!vm->has_pending) {

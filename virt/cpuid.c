@@ -224,8 +224,10 @@ int64_t cpuid_set(struct cpuid_table *table, uint32_t leaf, uint32_t subleaf, ui
 #define CR4_OSXSAVE (1ull << 18)
 #define CR4_PKE     (1ull << 22)
 
-/* What depends on the vCPU and on its registers. */
-static void dynamic(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *r)
+/* What depends on the vCPU and on its registers. Out of line: most leaves do not. */
+#define DYNAMIC_LEAVES (BIT(0x1) | BIT(0x7) | BIT(0xb) | BIT(0xd) | BIT(0x1f))
+static __attribute__((noinline)) void dynamic(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf,
+                                              struct cpuid_regs *r)
 {
     switch (leaf) {
     case 1:
@@ -245,10 +247,9 @@ static void dynamic(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, struct c
         r->edx = vcpu->apic_id;
         break;
     case 0xd:
-        if (subleaf == 0)
-            r->ebx = cpuid_xsave_size(vcpu->fpu.xcr0, false);
-        else if (subleaf == 1)
-            r->ebx = cpuid_xsave_size(vcpu->fpu.xcr0, true);
+        /* The guest's XCR0 is in the CPU; where XSETBV does not exit, only there. */
+        if (features.xsave && subleaf < 2)
+            r->ebx = cpuid_xsave_size(xgetbv0(), subleaf == 1);
         break;
     case 0x8000001e:
         r->eax = vcpu->apic_id;
@@ -266,7 +267,8 @@ void cpuid_execute(struct vcpu *vcpu)
     struct cpuid_regs r = {0};
     if (entry)
         r = entry->regs;
-    dynamic(vcpu, leaf, subleaf, &r);
+    if (leaf < 32 ? DYNAMIC_LEAVES >> leaf & 1 : leaf == 0x8000001e)
+        dynamic(vcpu, leaf, subleaf, &r);
     vcpu->rax = r.eax;
     page->gpr[GPR_RBX] = r.ebx;
     page->gpr[GPR_RCX] = r.ecx;

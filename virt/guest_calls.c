@@ -86,8 +86,9 @@ int64_t sys_guest_doorbell(struct thread *self, struct regs *r)
         doorbell_free(bell);
         return OK;
     }
-    ARG_OBJECT(struct notif, notif, r->r8, OBJ_NOTIF, RIGHT_WRITE);
+    ARG_NOTIF(notif, r->r8, r->r9, RIGHT_WRITE);
     model.notif = notif;
+    model.bits = notif_bits;
     return doorbell_add(&guest->tables->doorbells, &model);
 }
 

@@ -6,6 +6,7 @@
 #include "virt/guest.h"
 #include "virt/vcpu.h"
 
+#define CPUID_LA57     (1u << 16)
 #define CR0_PG         (1ull << 31)
 #define DEBUGCTL_VALID 0x3ull /* LBR, BTF */
 #define SPEC_IBRS      (1ull << 0)
@@ -120,9 +121,11 @@ bool pat_valid(uint64_t value)
     return true;
 }
 
-static bool canonical(uint64_t address)
+/* By what the guest's CPU has, CR4.LA57 or not. (Intel SDM vol. 3, "Canonicality Checking".) */
+static bool canonical(const struct vcpu *vcpu, uint64_t address)
 {
-    uint32_t bits = features.linear_bits ? features.linear_bits : 48;
+    const struct cpuid_entry *seven = cpuid_find(&vcpu->guest->tables->cpuid, 7, 0);
+    uint32_t bits = seven && seven->regs.ecx & CPUID_LA57 ? 57 : 48;
     int64_t sign = (int64_t)(address << (64 - bits)) >> (64 - bits);
     return (uint64_t)sign == address;
 }
@@ -274,7 +277,7 @@ static enum msr_result write_vreg(struct vcpu *vcpu, enum vreg reg, uint64_t val
     case VREG_FS_BASE:
     case VREG_GS_BASE:
     case VREG_KERNEL_GS_BASE:
-        if (!canonical(value))
+        if (!canonical(vcpu, value))
             return MSR_FAULTS;
         break;
     default:

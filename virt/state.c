@@ -83,9 +83,10 @@ static bool load_fpu(struct vcpu *vcpu)
     *mxcsr &= MXCSR_VALID;
     if (!features.xsave)
         return good;
+    /* All that the host has: SSE needs no XCR0, and what a guest has switched off it keeps. */
     uint64_t *header = to + XSAVE_HEADER / 8;
-    good = good && (header[0] & ~vcpu->fpu.xcr0) == 0 && header[1] == 0;
-    header[0] &= vcpu->fpu.xcr0;
+    good = good && (header[0] & ~features.xcr0) == 0 && header[1] == 0;
+    header[0] &= features.xcr0;
     for (uint32_t i = 1; i < 8; i++)
         header[i] = 0;
     return good;

@@ -98,7 +98,7 @@ static uint64_t serve(struct vmm *vmm, uint64_t bits)
     return control_bits(vmm, bits);
 }
 
-void events_run(struct vmm *vmm)
+_Noreturn void events_run(struct vmm *vmm)
 {
     uint64_t bits = 0;
     while (__atomic_load_n(&vmm->ending, __ATOMIC_ACQUIRE) != 2) {
@@ -109,4 +109,7 @@ void events_run(struct vmm *vmm)
     wait_until_all_stand(vmm);
     stats_refresh(vmm, false);
     report(vmm->end_event, vmm->end_text);
+    /* What follows is the manager's decision. A guest that is to be preserved stands here. */
+    for (;;)
+        sys_notif_wait(SLOT_NOTIF, 0, &bits);
 }

@@ -65,10 +65,10 @@ static void host_event(void *host, enum machine_event event, const char *reason)
         vmm_end(vmm, VMM_EVENT_RESET, "%s", reason);
         break;
     case MACHINE_PANIC:
-        vmm_end(vmm, VMM_EVENT_CRASH, "the guest's kernel panicked (%s)", reason);
+        vmm_end(vmm, VMM_EVENT_CRASH, "guest panicked: %s", reason);
         break;
     case MACHINE_CRASHLOAD:
-        log_line("the guest's kernel panicked and starts its crash kernel (%s)", reason);
+        log_line("guest panicked: %s", reason);
         break;
     }
 }

@@ -175,5 +175,4 @@ int program_main(const struct program_args *args, const void *data)
     report(VMM_EVENT_RUNNING, NULL);
     vcpu_start_all(vmm);
     events_run(vmm);
-    return 0;
 }

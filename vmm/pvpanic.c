@@ -17,10 +17,10 @@ static void panic_write(void *dev, uint64_t offset, unsigned size, uint64_t valu
     struct pvpanic *panic = dev;
     if (value & PANICKED) {
         panic->panics++;
-        machine_event(panic->machine, MACHINE_PANIC, "the guest's kernel reports a panic");
+        machine_event(panic->machine, MACHINE_PANIC, "its kernel says so through pvpanic");
     } else if (value & CRASHLOADED) {
         panic->crash_loads++;
-        machine_event(panic->machine, MACHINE_CRASHLOAD, "the guest starts its crash kernel");
+        machine_event(panic->machine, MACHINE_CRASHLOAD, "its crash kernel takes over");
     }
 }
 

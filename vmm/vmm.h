@@ -102,8 +102,8 @@ extern const struct emul_bus vcpu_bus;
 enum emul_result task_switch(struct emul *emul);
 
 /* --- events.c --- */
-/* The first thread's work until the guest ends. */
-void events_run(struct vmm *vmm);
+/* The first thread's work: until the guest ends, and then until the manager ends this program. */
+_Noreturn void events_run(struct vmm *vmm);
 
 /* --- stats.c --- */
 void stats_refresh(struct vmm *vmm, bool paused);

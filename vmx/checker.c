@@ -37,9 +37,10 @@ static const char *first_broken(const struct rule *rules, uint32_t count)
 }
 #define FIRST_BROKEN(rules) first_broken(rules, ARRAY_LEN(rules))
 
-static bool canonical(uint64_t address)
+static bool canonical(const struct guest_state *s, uint64_t address)
 {
-    return (uint64_t)((int64_t)(address << 16) >> 16) == address;
+    uint32_t unused = 64 - s->linear_bits;
+    return (uint64_t)((int64_t)(address << unused) >> unused) == address;
 }
 
 static bool in_64(const struct guest_state *s)
@@ -72,8 +73,8 @@ static const char *control_registers(const struct guest_state *s)
         {s->phys_bits < 64 && s->cr3 >> s->phys_bits,
          "CR3: a bit beyond the physical address width"},
         {s->dr7 >> 32, "DR7: bits 63:32 are not 0"},
-        {!canonical(s->sysenter_esp), "SYSENTER_ESP is not canonical"},
-        {!canonical(s->sysenter_eip), "SYSENTER_EIP is not canonical"},
+        {!canonical(s, s->sysenter_esp), "SYSENTER_ESP is not canonical"},
+        {!canonical(s, s->sysenter_eip), "SYSENTER_EIP is not canonical"},
         {!pat_valid(s->pat), "PAT: an entry is no memory type"},
         {s->efer & ~EFER_KNOWN, "EFER: a reserved bit is 1"},
         {lma != in_64(s), "EFER.LMA differs from IA-32e mode guest"},
@@ -150,7 +151,7 @@ static const char *data_segment(const struct guest_state *s, const struct guest_
 {
     uint32_t type = g->access & ACCESS_TYPE;
     bool upper = g == &s->seg[SEG_FS] || g == &s->seg[SEG_GS];
-    if (upper && !canonical(g->base))
+    if (upper && !canonical(s, g->base))
         return "FS or GS: base is not canonical";
     if (g->access & ACCESS_UNUSABLE)
         return NULL;
@@ -181,16 +182,16 @@ static const char *system_segments(const struct guest_state *s)
         {tr->access & (ACCESS_RESERVED | ACCESS_UNUSABLE),
          "TR: reserved access rights or unusable"},
         {limit_broken(tr), "TR: G does not fit the limit"},
-        {!canonical(tr->base), "TR: base is not canonical"},
+        {!canonical(s, tr->base), "TR: base is not canonical"},
         {usable && (ldtr->selector & 4), "LDTR: TI is 1"},
         {usable && (ldtr->access & ACCESS_TYPE) != 2, "LDTR: type is no LDT"},
         {usable && (ldtr->access & ACCESS_S), "LDTR: not a system segment"},
         {usable && !(ldtr->access & ACCESS_P), "LDTR: not present"},
         {usable && (ldtr->access & ACCESS_RESERVED), "LDTR: reserved access rights"},
         {usable && limit_broken(ldtr), "LDTR: G does not fit the limit"},
-        {usable && !canonical(ldtr->base), "LDTR: base is not canonical"},
-        {!canonical(s->gdtr.base), "GDTR: base is not canonical"},
-        {!canonical(s->idtr.base), "IDTR: base is not canonical"},
+        {usable && !canonical(s, ldtr->base), "LDTR: base is not canonical"},
+        {!canonical(s, s->gdtr.base), "GDTR: base is not canonical"},
+        {!canonical(s, s->idtr.base), "IDTR: base is not canonical"},
         {s->gdtr.limit >> 16, "GDTR: limit bits 31:16 are not 0"},
         {s->idtr.limit >> 16, "IDTR: limit bits 31:16 are not 0"},
     };
@@ -219,7 +220,7 @@ static const char *rip_and_rflags(const struct guest_state *s)
     bool extint = (s->event & INTERRUPTION_VALID) && INTERRUPTION_TYPE(s->event) == TYPE_EXTINT;
     const struct rule rules[] = {
         {!long_code && s->rip >> 32, "RIP: bits 63:32 are not 0 outside 64-bit mode"},
-        {long_code && !canonical(s->rip), "RIP is not canonical"},
+        {long_code && !canonical(s, s->rip), "RIP is not canonical"},
         {s->rflags & RFLAGS_ZERO, "RFLAGS: a reserved bit is 1"},
         {!(s->rflags & 2), "RFLAGS: bit 1 is 0"},
         {(s->rflags & RFLAGS_VM) && (in_64(s) || !(s->cr0 & CR0_PE)),

@@ -22,7 +22,7 @@ struct guest_state {
     struct guest_segment seg[SEG_COUNT];
     struct vcpu_table gdtr, idtr;
     uint32_t entry, activity, interruptibility, event; /* VM-entry interruption information */
-    uint32_t phys_bits;
+    uint32_t phys_bits, linear_bits;
     bool unrestricted;
 };
 

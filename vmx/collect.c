@@ -42,6 +42,7 @@ void checker_collect(struct guest_state *s)
         .interruptibility = vmread32(VMCS_GUEST_INTERRUPTIBILITY),
         .event = vmread32(VMCS_ENTRY_INTERRUPTION_INFO),
         .phys_bits = features.phys_bits,
+        .linear_bits = features.linear_bits,
         .unrestricted = vmx_caps.unrestricted,
     };
     for (uint32_t i = 0; i < 4; i++)

@@ -46,8 +46,10 @@ bool control_load(struct vmx_vcpu *vmx, uint64_t cr0, uint64_t cr4)
     if (!cr0_possible(cr0) || !cr4_possible(cr4))
         return false;
     const struct vmx_caps *c = &vmx_caps;
+    uint64_t real = (cr0 & c->cr0_guest) | c->cr0_fixed0 | CR0_ET;
+    /* A mode that only unrestricted guest has: the entry shall fail, not start something else. */
     vmx->mode_lacked = !c->unrestricted && (cr0 & (CR0_PE | CR0_PG)) != (CR0_PE | CR0_PG);
-    vmwriten(VMCS_GUEST_CR0, (cr0 & c->cr0_guest) | c->cr0_fixed0 | CR0_ET);
+    vmwriten(VMCS_GUEST_CR0, vmx->mode_lacked ? real & ~CR0_PG : real);
     vmwriten(VMCS_CR0_SHADOW, cr0 | CR0_ET);
     vmwriten(VMCS_GUEST_CR4, (cr4 & c->cr4_guest) | c->cr4_fixed0 | CR4_MCE);
     vmwriten(VMCS_CR4_SHADOW, cr4);
@@ -61,14 +63,12 @@ static uint64_t operand(const struct vcpu *vcpu, uint8_t gpr)
                             : vcpu->page->gpr[gpr];
 }
 
-static enum vexit move_to_cr0(struct vmx_vcpu *vmx, uint64_t value)
+static enum vexit move_to_cr0(struct vcpu *vcpu, uint64_t value)
 {
     if (!cr0_possible(value))
         return VEXIT_GP;
-    if (!vmx_caps.unrestricted && (value & (CR0_PE | CR0_PG)) != (CR0_PE | CR0_PG)) {
-        vmx->mode_lacked = true; /* the next entry says so */
-        return VEXIT_AGAIN;
-    }
+    if (!vmx_caps.unrestricted && (value & (CR0_PE | CR0_PG)) != (CR0_PE | CR0_PG))
+        return vmx_refuse(vcpu, VMX_EXIT_CR, value, CONTROL_MODE_LACKED);
     vmwriten(VMCS_CR0_SHADOW, value | CR0_ET);
     return VEXIT_AGAIN;
 }
@@ -101,7 +101,7 @@ static enum vexit access_cr8(struct vcpu *vcpu, const struct cr_access *access)
     return VEXIT_SKIP;
 }
 
-enum vexit control_exit(struct vcpu *vcpu, struct vmx_vcpu *vmx)
+enum vexit control_exit(struct vcpu *vcpu)
 {
     uint64_t qualification = vmreadn(VMCS_EXIT_QUALIFICATION);
     struct cr_access access = qualification_cr(qualification);
@@ -111,9 +111,9 @@ enum vexit control_exit(struct vcpu *vcpu, struct vmx_vcpu *vmx)
     if (access.number == 4 && access.type == CR_MOV_TO)
         return move_to_cr4(operand(vcpu, access.gpr));
     if (access.number == 0 && access.type == CR_MOV_TO)
-        return move_to_cr0(vmx, operand(vcpu, access.gpr));
+        return move_to_cr0(vcpu, operand(vcpu, access.gpr));
     /* LMSW changes PE, MP, EM, TS; it cannot clear PE. */
     if (access.number == 0 && access.type == CR_LMSW)
-        return move_to_cr0(vmx, (control_cr0() & ~0xeull) | (access.source & 0xf));
+        return move_to_cr0(vcpu, (control_cr0() & ~0xeull) | (access.source & 0xf));
     return vmx_refuse(vcpu, VMX_EXIT_CR, qualification, "this control register access never exits");
 }

@@ -78,23 +78,36 @@ static void invept(const struct vmx_vcpu *vmx)
     __asm__ volatile("invept %0, %1" ::"m"(descriptor), "r"(type) : "cc", "memory");
 }
 
+static void prepare_rare(struct vcpu *vcpu, struct vmx_vcpu *vmx)
+{
+    window_prepare(vcpu, vmx);
+    if (vcpu->flush) {
+        vcpu->flush = false;
+        invept(vmx);
+    }
+}
+
 static inline void prepare(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 {
     if (vcpu->rip != vmx->rip)
         vmwriten(VMCS_GUEST_RIP, vmx->rip = vcpu->rip);
-    if (unlikely(vcpu->event.type != EVENT_NONE || vcpu->irq.state != IRQ_IDLE ||
-                 vcpu->nmi_pending || vmx->attention || vcpu->block || vmx->interruptibility))
-        window_prepare(vcpu, vmx);
-    if (unlikely(vcpu->flush)) {
-        vcpu->flush = false;
-        invept(vmx);
-    }
-    if (vmx->vapic && unlikely(vmx->vapic[TPR] != vcpu->lapic.tpr))
+    /* One branch for all that is rare. */
+    if (unlikely(vcpu->event.type | vcpu->irq.state | vcpu->nmi_pending | vmx->attention |
+                 vcpu->flush | vcpu->block | vmx->interruptibility))
+        prepare_rare(vcpu, vmx);
+    if (unlikely(vmx->vapic[TPR] != vcpu->lapic.tpr))
         vmx->vapic[TPR] = vcpu->lapic.tpr;
     if (unlikely(vcpu->spec_ctrl != 0))
         wrmsr(MSR_SPEC_CTRL, vcpu->spec_ctrl);
-    if (unlikely(mitigations.verw || mitigations.l1d_flush))
+    if (unlikely(mitigations.verw | mitigations.l1d_flush))
         mitigate_exit(true);
+}
+
+static void set_blocks(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t blocked)
+{
+    vmx->interruptibility = blocked;
+    vcpu->block = (blocked & BLOCK_NMI ? VCPU_BLOCK_NMI : 0) |
+                  (blocked & (BLOCK_STI | BLOCK_MOV_SS) ? VCPU_BLOCK_SHADOW : 0);
 }
 
 /* The instruction failed: nothing of the guest has run. */
@@ -108,9 +121,6 @@ static enum vexit failed(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 enum vexit vmx_run(struct vcpu *vcpu)
 {
     struct vmx_vcpu *vmx = vmx_of(vcpu);
-    if (unlikely(vmx->mode_lacked))
-        return vmx_refuse(vcpu, VMX_EXIT_BAD_STATE, 0,
-                          "real mode needs unrestricted guest, not in this CPU");
     prepare(vcpu, vmx);
     uint64_t fail = vmx_world_switch(vcpu->page->gpr, &vcpu->rax, vmx->launched, &vmx->host_rsp);
     if (unlikely(mitigations.rsb_fill))
@@ -122,13 +132,19 @@ enum vexit vmx_run(struct vcpu *vcpu)
     vmx->launched = true;
     vcpu->rip = vmx->rip = vmreadn(VMCS_GUEST_RIP);
     uint32_t blocked = vmread32(VMCS_GUEST_INTERRUPTIBILITY);
-    vmx->interruptibility = blocked;
-    vcpu->block = (blocked & BLOCK_NMI ? VCPU_BLOCK_NMI : 0) |
-                  (blocked & (BLOCK_STI | BLOCK_MOV_SS) ? VCPU_BLOCK_SHADOW : 0);
-    if (vmx->vapic && unlikely(vmx->vapic[TPR] != vcpu->lapic.tpr))
+    if (unlikely(blocked | vmx->interruptibility))
+        set_blocks(vcpu, vmx, blocked);
+    if (unlikely(vmx->vapic[TPR] != vcpu->lapic.tpr))
         vcpu->lapic.tpr = vmx->vapic[TPR];
-    uint32_t reason = vmread32(VMCS_EXIT_REASON), info = vmread32(VMCS_IDT_VECTORING_INFO);
-    if (unlikely(vmx->injected || (info & INTERRUPTION_VALID)))
+    uint32_t reason = vmread32(VMCS_EXIT_REASON);
+    uint8_t plain = reason < ARRAY_LEN(vmx_plain) ? vmx_plain[reason] : 0;
+    /* An instruction that exits is never in the middle of an event's delivery. */
+    uint32_t info = likely(plain) ? 0 : vmread32(VMCS_IDT_VECTORING_INFO);
+    if (unlikely(vmx->injected | (info >> 31)))
         window_interrupted(vcpu, vmx, reason, info);
-    return vmx_decode(vcpu, vmx, reason);
+    if (unlikely(!plain))
+        return vmx_decode(vcpu, vmx, reason);
+    vcpu->x.insn_len = (uint8_t)vmread32(VMCS_EXIT_INSTRUCTION_LENGTH);
+    vcpu->x.insn_count = 0;
+    return plain;
 }

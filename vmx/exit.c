@@ -11,6 +11,14 @@
 #define DR7_GD       (1ull << 13)
 #define DEBUGCTL_LBR (1ull << 0)
 
+const uint8_t vmx_plain[] = {
+    [VMX_EXIT_CPUID] = VEXIT_CPUID,   [VMX_EXIT_RDMSR] = VEXIT_RDMSR,
+    [VMX_EXIT_WRMSR] = VEXIT_WRMSR,   [VMX_EXIT_HLT] = VEXIT_HLT,
+    [VMX_EXIT_PAUSE] = VEXIT_PAUSE,   [VMX_EXIT_VMCALL] = VEXIT_HYPERCALL,
+    [VMX_EXIT_XSETBV] = VEXIT_XSETBV, [VMX_EXIT_INVD] = VEXIT_SKIP,
+    [VMX_EXIT_WBINVD] = VEXIT_SKIP,
+};
+
 enum vexit vmx_refuse(struct vcpu *vcpu, uint64_t code, uint64_t info, const char *rule)
 {
     vcpu->x.code = code;
@@ -115,8 +123,14 @@ static enum vexit decode_entry_failure(struct vcpu *vcpu, uint32_t reason)
     uint64_t qualification = vmreadn(VMCS_EXIT_QUALIFICATION);
     if ((reason & 0xffff) == VMX_EXIT_MACHINE_CHECK)
         return VEXIT_MCE;
+    struct vmx_vcpu *vmx = vmx_of(vcpu);
     struct guest_state state;
     checker_collect(&state);
+    /* Whether the VMCS counts as launched depends on how far it came: start anew. */
+    vmx_put(vcpu);
+    vmcs_activate(vmx, cpu_self());
+    if (vmx->mode_lacked)
+        return vmx_refuse(vcpu, reason, qualification, CONTROL_MODE_LACKED);
     return vmx_refuse(vcpu, reason, qualification, checker_rule(&state));
 }
 
@@ -159,22 +173,10 @@ enum vexit vmx_decode(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason)
     switch (reason) {
     case VMX_EXIT_EXTINT:
         return VEXIT_INTR;
-    case VMX_EXIT_RDMSR:
-        set_length(vcpu);
-        return VEXIT_RDMSR;
-    case VMX_EXIT_WRMSR:
-        set_length(vcpu);
-        return VEXIT_WRMSR;
     case VMX_EXIT_IO:
         return decode_io(vcpu);
     case VMX_EXIT_EPT_VIOLATION:
         return decode_ept(vcpu);
-    case VMX_EXIT_CPUID:
-        set_length(vcpu);
-        return VEXIT_CPUID;
-    case VMX_EXIT_HLT:
-        set_length(vcpu);
-        return VEXIT_HLT;
     case VMX_EXIT_INT_WINDOW:
         return vcpu->irq.state == IRQ_WINDOW ? VEXIT_WINDOW : VEXIT_AGAIN;
     case VMX_EXIT_NMI_WINDOW:
@@ -183,22 +185,9 @@ enum vexit vmx_decode(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason)
         return VEXIT_AGAIN;
     case VMX_EXIT_EXCEPTION_NMI:
         return decode_exception(vcpu, vmx);
-    case VMX_EXIT_PAUSE:
-        set_length(vcpu);
-        return VEXIT_PAUSE;
-    case VMX_EXIT_VMCALL:
-        set_length(vcpu);
-        return VEXIT_HYPERCALL;
-    case VMX_EXIT_XSETBV:
-        set_length(vcpu);
-        return VEXIT_XSETBV;
-    case VMX_EXIT_INVD:
-    case VMX_EXIT_WBINVD:
-        set_length(vcpu);
-        return VEXIT_SKIP;
     case VMX_EXIT_CR:
         set_length(vcpu);
-        return control_exit(vcpu, vmx);
+        return control_exit(vcpu);
     default:
         return decode_rare(vcpu, vmx, reason);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Guest registers between the VMCS, struct vmx_vcpu and the page of the vCPU. */
 #include "arch/x86_64/insn.h"
+#include "arch/x86_64/platform.h"
 #include "virt/msr.h"
 #include "vmx/segment.h"
 #include "vmx/vmx.h"
@@ -108,7 +109,8 @@ void vmx_save(struct vcpu *vcpu, struct vcpu_page *to, uint32_t groups)
 /* WRMSR would fault on these, in the host. */
 static bool canonical(uint64_t address)
 {
-    return (uint64_t)((int64_t)(address << 16) >> 16) == address;
+    uint32_t unused = 64 - features.linear_bits;
+    return (uint64_t)((int64_t)(address << unused) >> unused) == address;
 }
 
 static int64_t load_syscall(struct vmx_vcpu *vmx, const struct vcpu_page *from)

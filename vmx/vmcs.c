@@ -224,7 +224,7 @@ static void write_controls(const struct vmx_vcpu *vmx)
         vmwrite16(VMCS_VPID, vmx->vpid);
     if (c->msr_bitmaps)
         vmwrite64(VMCS_MSR_BITMAP, kva_to_hpa(msr_bitmap).v);
-    if (vmx->vapic) {
+    if (c->tpr_shadow) {
         vmwrite64(VMCS_VIRTUAL_APIC_ADDRESS, kva_to_hpa(vmx->vapic).v);
         vmwrite32(VMCS_TPR_THRESHOLD, 0);
     }
@@ -252,8 +252,6 @@ static int64_t make_pages(struct vcpu *vcpu, struct vmx_vcpu *vmx)
     if (!vmx->vmcs)
         return status;
     vmx->vmcs_pa = kva_to_hpa(vmx->vmcs);
-    if (!vmx_caps.tpr_shadow)
-        return OK;
     vmx->vapic = pd_pages(vcpu->obj.payer, 0, &status);
     return vmx->vapic ? OK : status;
 }

@@ -113,12 +113,12 @@ typedef struct {
 #define VMCS_HOST_SYSENTER_EIP    VMCSN(0x6c12)
 #define VMCS_HOST_RIP             VMCSN(0x6c16)
 
-/* A field that the CPU does not have reads as 0 and is not written: probe() has made sure that the
- * controls which need it are off. */
+/* Neither fails: a VMCS is current wherever they are used, and probe() has made sure that the CPU
+ * has the controls to which a field belongs. */
 static inline uint64_t vmcs_read_raw(uint32_t encoding)
 {
-    uint64_t value = 0;
-    __asm__ volatile("vmread %1, %0" : "+r"(value) : "r"((uint64_t)encoding) : "cc", "memory");
+    uint64_t value;
+    __asm__ volatile("vmread %1, %0" : "=r"(value) : "r"((uint64_t)encoding) : "cc");
     return value;
 }
 static inline void vmcs_write_raw(uint32_t encoding, uint64_t value)

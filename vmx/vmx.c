@@ -36,8 +36,8 @@
  * not NE: must be 1. */
 #define CR0_GUEST 0x0005000eull
 /* VME, PVI, TSD, DE, PSE, PAE, PGE, PCE, OSFXSR, OSXMMEXCPT, UMIP, FSGSBASE, PCIDE, OSXSAVE, SMEP,
- * SMAP, PKE. Not MCE: without it a machine check would stop the machine. */
-#define CR4_GUEST 0x00770fbfull
+ * SMAP, PKE, LA57. Not MCE: without it a machine check would stop the machine. */
+#define CR4_GUEST 0x00771fbfull
 
 #define PIN_NEEDED (PIN_EXTINT | PIN_NMI | PIN_VIRTUAL_NMIS)
 #define PRIMARY_NEEDED                                                               \

@@ -30,13 +30,13 @@ struct virt_cpu {
 struct vmx_vcpu {
     void *vmcs;
     hpa_t vmcs_pa;
-    uint8_t *vapic;        /* virtual-APIC page, for the TPR only; NULL: no TPR shadow */
+    uint8_t *vapic;        /* virtual-APIC page: the TPR, whether the CPU shadows it or not */
     const struct cpu *cpu; /* where the VMCS is active; NULL: clear, in memory */
     bool launched, inside;
     bool attention;   /* window_prepare() has something to look at */
     bool injected;    /* the offered interrupt went in with this entry */
     bool dr6_loaded;  /* DR6 of the guest is in the CPU */
-    bool mode_lacked; /* CR0 wants what only unrestricted guest gives */
+    bool mode_lacked; /* CR0 wants what only unrestricted guest gives: entries fail */
     uint16_t vpid;    /* 0: none */
     uint64_t eptp;
     /* Copies of what the VMCS holds, to write only what changes. */
@@ -74,11 +74,14 @@ void vmx_offer(struct vcpu *vcpu);
 void window_prepare(struct vcpu *vcpu, struct vmx_vcpu *vmx);
 void window_interrupted(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason, uint32_t info);
 
-/* exit.c: fills vcpu->x. */
+/* exit.c. Reasons of which nothing but the instruction's length is to be known; 0: others. */
+extern const uint8_t vmx_plain[VMX_EXIT_XSETBV + 1];
+/* The others: fills vcpu->x. */
 enum vexit vmx_decode(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason);
 enum vexit vmx_refuse(struct vcpu *vcpu, uint64_t code, uint64_t info, const char *rule);
 /* control.c: CR accesses that exit; CR0 and CR4 as the guest sees them. */
-enum vexit control_exit(struct vcpu *vcpu, struct vmx_vcpu *vmx);
+enum vexit control_exit(struct vcpu *vcpu);
+#define CONTROL_MODE_LACKED "real or unpaged mode needs unrestricted guest, not in this CPU"
 uint64_t control_cr0(void);
 uint64_t control_cr4(void);
 bool control_load(struct vmx_vcpu *vmx, uint64_t cr0, uint64_t cr4);

@@ -105,7 +105,7 @@ void window_prepare(struct vcpu *vcpu, struct vmx_vcpu *vmx)
     } else if (irq->state == IRQ_OFFERED) {
         if (!irq->ignore_tpr && irq->vector >> 4 <= vcpu->lapic.tpr >> 4) {
             /* Lower than CR8: an exit when CR8 sinks. Without TPR shadow CR8 exits by itself. */
-            threshold = vmx->vapic ? irq->vector >> 4 : 0;
+            threshold = vmx_caps.tpr_shadow ? irq->vector >> 4 : 0;
         } else if (!busy && !(vcpu->block & VCPU_BLOCK_SHADOW) &&
                    (vmreadn(VMCS_GUEST_RFLAGS) & RFLAGS_IF)) {
             vmwrite32(VMCS_ENTRY_INTERRUPTION_INFO,

@@ -7,9 +7,9 @@
 
 #include "lib/types.h"
 
-/* A page that the kernel owns lies at PHYS_WINDOW + its physical address. */
+/* A kernel-owned page lies at PHYS_WINDOW + its physical address; devices that the kernel itself
+ * drives, and stacks with their guard pages, from MMIO_WINDOW on. */
 #define PHYS_WINDOW 0xffff800000000000ull
-/* Devices that the kernel itself drives, and stacks with guards. */
 #define MMIO_WINDOW 0xffffc00000000000ull
 
 static inline void *hpa_to_kva(hpa_t pa)

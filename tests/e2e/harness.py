@@ -183,9 +183,12 @@ def component(name):
     return os.path.join(BUILD, "ring3", name)
 
 
-def package(set_folder, out, raw=False):
-    """Boot package with the VM set of a folder. Raw: every file as it is, the XML unread."""
-    parts = [w for name in COMPONENTS for w in ("--component", f"{name}={component(name)}")]
+def package(set_folder, out, raw=False, manager="manager"):
+    """Boot package with the VM set of a folder. Raw: every file as it is, the XML unread. Manager:
+    the program that is the root task."""
+    program = {"manager": manager}
+    parts = [w for name in COMPONENTS
+             for w in ("--component", f"{name}={component(program.get(name, name))}")]
     tool("tools/mkpkg", "--out", out, *parts, "--set", set_folder, *(["--raw"] if raw else []))
     return out
 
@@ -200,6 +203,12 @@ def image(pkg, out, cmdline=""):
 def pvh(pkg, cmdline="", **machine):
     """QEMU's command line that boots Mullion by its PVH entry."""
     return qemu("-kernel", KERNEL, "-initrd", pkg, "-append", cmdline, **machine)
+
+
+def bochs(iso, smp=1, memory=1024, cpu="corei7_haswell_4770"):
+    """The Intel rig's command line: an image in Bochs."""
+    return [os.path.join(ROOT, "tools", "run-bochs"), "--image", iso, "--smp", str(smp), "--memory",
+            str(memory), "--cpu", cpu]
 
 
 def test_guest(name):
@@ -272,3 +281,8 @@ class VmSet:
     def boot(self, cmdline="", **machine):
         """Boots this set by PVH; gives the console."""
         return Console(self.name, pvh(self.package(), cmdline, **machine))
+
+    def boot_intel(self, cmdline="", **machine):
+        """Boots this set from an image in Bochs; gives the console."""
+        iso = image(self.package(), os.path.join(LOGS, self.name + ".iso"), cmdline)
+        return Console(self.name, bochs(iso, **machine))

@@ -61,7 +61,9 @@ void root_main(const struct root_info *info)
     run("memory", test_memory);
     run("notifications", test_notifications);
     run("threads", test_threads);
+    run("supervision", test_supervision);
     run("ipc", test_ipc);
+    run("turns", test_turns);
     run("domains", test_domains);
     run("scheduling", test_scheduling);
     run("vcpu", test_vcpu);

@@ -134,6 +134,11 @@ TEST(kernel_msrs)
     CHECK_EQ(wr(MSR_PAT, 0x0007040600070402ull), MSR_FAULTS);
     CHECK_EQ(wr(MSR_LSTAR, 0x0000800000000000ull), MSR_FAULTS);
     CHECK_EQ(wr(MSR_LSTAR, 0xffff800000000000ull), MSR_DONE);
+    features.linear_bits = 57; /* the guest's CPU decides, not the host's */
+    CHECK_EQ(wr(MSR_LSTAR, 0x0000800000000000ull), MSR_FAULTS);
+    cpuid_set(&fake_tables.cpuid, 7, 0, CPUID_KEY_SUBLEAF, (struct cpuid_regs){.ecx = 1u << 16});
+    CHECK_EQ(wr(MSR_LSTAR, 0x0000800000000000ull), MSR_DONE);
+    CHECK_EQ(wr(MSR_LSTAR, 0x0100000000000000ull), MSR_FAULTS);
     CHECK_EQ(wr(MSR_DEBUGCTL, 4), MSR_FAULTS);
     CHECK_EQ(wr(MSR_TSC_AUX, 1ull << 32), MSR_FAULTS);
     CHECK_EQ(wr(MSR_TSC_AUX, 3), MSR_DONE);
@@ -257,7 +262,8 @@ TEST(cpuid_dynamic)
     cpuid_execute(vcpu);
     CHECK_EQ(vcpu->page->gpr[GPR_RDX], 3);
     CHECK_EQ(vcpu->page->gpr[GPR_RCX], 0x201);
-    vcpu->fpu.xcr0 = 7;
+    fake_xcr0 = 7; /* in the CPU; what was saved last is older */
+    vcpu->fpu.xcr0 = 3;
     vcpu->rax = 0xd;
     vcpu->page->gpr[GPR_RCX] = 0;
     cpuid_execute(vcpu);

@@ -25,6 +25,7 @@ static struct guest_state good(void)
         .link = UINT64_MAX,
         .entry = ENTRY_GUEST_64BIT,
         .phys_bits = 40,
+        .linear_bits = 48,
         .unrestricted = true,
     };
     for (uint32_t i = SEG_ES; i <= SEG_GS; i++)

@@ -2,9 +2,9 @@
 SET     ?= $(B)/demo
 CMDLINE ?=
 OUT     ?= $(B)/mullion.iso
-SMP     ?= 4
-MEM     ?= 4096
 CPU     ?= amd
+SMP     ?= $(if $(filter intel,$(CPU)),1,4)
+MEM     ?= $(if $(filter intel,$(CPU)),2048,4096)
 BOOT    ?= bios
 
 # --- UEFI loader: a PE image made by gnu-efi's start code and linker script ---
@@ -59,9 +59,6 @@ $(B)/demo/stamp: tools/mkdemo tools/mkinitrd $(wildcard demo/*)
 demo: $(B)/demo/stamp ## the demo VM set in build/demo/
 
 # --- make run: CPU=amd|intel, BOOT=bios|uefi|loader|pvh ---
-# On the Intel rig QEMU's CPU has no VMX: it is for all that does not start guests.
-RUN_CPU_amd    := max
-RUN_CPU_intel  := Skylake-Client,vendor=GenuineIntel,-svm
 RUN_DISK       := -drive file=$(OUT),format=raw,if=none,id=boot,readonly=on -device ide-cd,drive=boot
 RUN_OVMF       := -drive if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd \
                   -drive if=pflash,format=raw,unit=1,snapshot=on,file=/usr/share/OVMF/OVMF_VARS_4M.fd
@@ -73,11 +70,16 @@ RUN_NEEDS_bios   := $(OUT)
 RUN_NEEDS_uefi   := $(OUT)
 RUN_NEEDS_loader := $(B)/mullion-unified.efi
 RUN_NEEDS_pvh    := $(B)/mullion.elf $(B)/mullion.pkg
-RUN_QEMU = qemu-system-x86_64 -machine q35 -cpu $(RUN_CPU_$(CPU)) -accel tcg,thread=multi -smp $(SMP) \
-           -m $(MEM) -display none -vga std -serial mon:stdio $(RUN_BOOT_$(BOOT))
+RUN_amd = qemu-system-x86_64 -machine q35 -cpu max -accel tcg,thread=multi -smp $(SMP) \
+          -m $(MEM) -display none -vga std -serial mon:stdio $(RUN_BOOT_$(BOOT))
+# QEMU has no VMX to offer: Intel is Bochs, which boots as a PC of 1998 does.
+RUN_intel = tools/run-bochs --image $(OUT) --smp $(SMP) --memory $(MEM) --log $(B)/bochs.log
+RUN_NAME_amd   := QEMU
+RUN_NAME_intel := Bochs
 
-run: $(RUN_NEEDS_$(BOOT)) ## boot it in QEMU: SET=DIR [SMP=4] [MEM=4096] [BOOT=bios|uefi|loader|pvh]
-	$(if $(RUN_CPU_$(CPU)),,$(error CPU=$(CPU): amd or intel))
+run: $(RUN_NEEDS_$(BOOT)) ## boot it: CPU=amd (QEMU) or intel (Bochs), SET=DIR [SMP=] [MEM=] [BOOT=bios|uefi|loader|pvh]
+	$(if $(RUN_NAME_$(CPU)),,$(error CPU=$(CPU): amd or intel))
 	$(if $(RUN_NEEDS_$(BOOT)),,$(error BOOT=$(BOOT): bios, uefi, loader or pvh))
-	@echo "Starting QEMU; leave it with Ctrl-A X."
-	$(RUN_QEMU)
+	$(if $(filter intel-uefi intel-loader intel-pvh,$(CPU)-$(BOOT)),$(error CPU=intel boots by BOOT=bios only))
+	@echo "Starting $(RUN_NAME_$(CPU)); leave it with Ctrl-A X."
+	$(RUN_$(CPU))

@@ -56,6 +56,10 @@ static inline void wrmsr(uint32_t index, uint64_t value)
     (void)index;
     (void)value;
 }
+static inline uint64_t xgetbv0(void)
+{
+    return fake_xcr0;
+}
 static inline void xsetbv0(uint64_t value)
 {
     fake_xcr0 = value;
