@@ -265,6 +265,7 @@ enum vcpu_stat {
     STAT_RUN_TSC,
     STAT_STEAL_TSC,
     STAT_LAST_CPU,
+    STAT_PV_EOI, /* ended without an exit */
     VCPU_STATS
 };
 

@@ -6,7 +6,7 @@
 #ifndef BOOT_BOOTINFO_H
 #define BOOT_BOOTINFO_H
 
-#include <stdint.h>
+#include "abi/kinfo.h"
 
 /* A byte claimed by several ranges has the type that stands last here: reserved wins over RAM. */
 enum bootinfo_mem_type {
@@ -35,16 +35,8 @@ struct bootinfo_mem {
 #define BOOTINFO_RAW_MAX 1536u
 #define BOOTINFO_MEM_MAX (2u * BOOTINFO_RAW_MAX)
 
-#define BOOTINFO_CMDLINE 1024u
+#define BOOTINFO_CMDLINE ROOT_CMDLINE
 #define BOOTINFO_RSDP    36u
-
-struct bootinfo_framebuffer {
-    uint64_t base;                 /* host-physical, 0: none */
-    uint32_t pitch, width, height; /* bytes a line, pixels, lines */
-    uint8_t bpp;                   /* 24 or 32 */
-    uint8_t red_shift, green_shift, blue_shift;
-    uint32_t vga_text; /* 1: 80x25 text mode at 0xb8000 is active (base is 0 then) */
-};
 
 struct bootinfo {
     const char *error;     /* not NULL: why Mullion cannot start; then only fb and cmdline count */
@@ -58,7 +50,7 @@ struct bootinfo {
     char boot_method[16];             /* "multiboot2", "pvh", "uefi" */
     char cmdline[BOOTINFO_CMDLINE];   /* zero-terminated */
     uint32_t mem_count;
-    struct bootinfo_framebuffer fb;
+    struct root_framebuffer fb;
     struct bootinfo_mem mem[BOOTINFO_MEM_MAX];
 };
 

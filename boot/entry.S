@@ -158,32 +158,27 @@ check_cpu:
     jnc print_and_halt
     ret
 
+/* `count` entries from EDI on, the first of them EAX. */
+.macro FILL_TABLE count, step
+    movl $\count, %ecx
+1:  movl %eax, (%edi)
+    addl $\step, %eax
+    addl $8, %edi
+    decl %ecx
+    jnz 1b
+.endm
+
 /* Low 4 GiB identity, the image high, an empty window for early_map(). Clobbers EAX, ECX, EDI. */
 fill_tables:
     leal PA(boot_pd_low)(%ebp), %edi
     movl $PTE_PW_LARGE, %eax
-    movl $2048, %ecx
-1:  movl %eax, (%edi)
-    addl $0x200000, %eax
-    addl $8, %edi
-    decl %ecx
-    jnz 1b
-    leal PA(boot_pd_low) + PTE_PW(%ebp), %eax
+    FILL_TABLE 2048, 0x200000
     leal PA(boot_pdpt_low)(%ebp), %edi
-    movl $4, %ecx
-2:  movl %eax, (%edi)
-    addl $4096, %eax
-    addl $8, %edi
-    decl %ecx
-    jnz 2b
+    leal PA(boot_pd_low) + PTE_PW(%ebp), %eax
+    FILL_TABLE 4, 4096
     leal PA(boot_pd_high) + 8 * (KERNEL_LINK_PA >> 21)(%ebp), %edi
     leal KERNEL_LINK_PA + PTE_PW_LARGE(%ebp), %eax
-    movl $__kernel_large_pages, %ecx
-3:  movl %eax, (%edi)
-    addl $0x200000, %eax
-    addl $8, %edi
-    decl %ecx
-    jnz 3b
+    FILL_TABLE __kernel_large_pages, 0x200000
     leal PA(boot_pd_high) + PTE_PW(%ebp), %eax
     movl %eax, PA(boot_pdpt_high) + 510 * 8(%ebp)
     leal PA(boot_pd_window) + PTE_PW(%ebp), %eax

@@ -84,14 +84,14 @@ static void parse_framebuffer(const uint8_t *content, uint32_t size, struct boot
         out->fb.vga_text = 1;
     if (fb.type != MB2_FB_RGB || size < sizeof(fb))
         return;
-    out->fb = (struct bootinfo_framebuffer){.base = fb.addr,
-                                            .pitch = fb.pitch,
-                                            .width = fb.width,
-                                            .height = fb.height,
-                                            .bpp = fb.bpp,
-                                            .red_shift = fb.red_pos,
-                                            .green_shift = fb.green_pos,
-                                            .blue_shift = fb.blue_pos};
+    out->fb = (struct root_framebuffer){.base = fb.addr,
+                                        .pitch = fb.pitch,
+                                        .width = fb.width,
+                                        .height = fb.height,
+                                        .bpp = fb.bpp,
+                                        .red_shift = fb.red_pos,
+                                        .green_shift = fb.green_pos,
+                                        .blue_shift = fb.blue_pos};
 }
 
 struct mb2_maps {

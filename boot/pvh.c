@@ -42,21 +42,13 @@ static const char *parse_mmap(const struct pvh_start_info *info, struct memmap *
     return NULL;
 }
 
-/* Page by page, because nothing says how long the text is. */
+/* Nothing says how long the text is; what follows it can be read, if not believed. */
 static const char *parse_text(uint64_t pa, struct bootinfo *out)
 {
-    static char text[BOOTINFO_CMDLINE + 1];
-    for (uint32_t n = 0; n < sizeof(text); n++) {
-        const char *at = early_map(pa + n, 1);
-        if (!at)
-            return "PVH: the command line cannot be reached";
-        text[n] = *at;
-        if (!text[n]) {
-            parse_cmdline(out, text, n);
-            return NULL;
-        }
-    }
-    parse_cmdline(out, text, sizeof(text));
+    const char *text = early_map(pa, BOOTINFO_CMDLINE);
+    if (!text)
+        return "PVH: the command line cannot be reached";
+    parse_cmdline(out, text, BOOTINFO_CMDLINE);
     return NULL;
 }
 

@@ -17,33 +17,6 @@ static const char *parse_mmap(const struct uefi_handoff *handoff, struct memmap 
     return memmap_add_efi(map, raw, handoff->memory_map_size, handoff->descriptor_size);
 }
 
-static const char *parse_text(const struct uefi_handoff *handoff, struct bootinfo *out)
-{
-    uint64_t size = handoff->cmdline_size;
-    if (size == 0)
-        return NULL;
-    /* One byte more than fits is enough to know that it was cut. */
-    if (size > BOOTINFO_CMDLINE + 1)
-        size = BOOTINFO_CMDLINE + 1;
-    const char *text = early_map(handoff->cmdline, size);
-    if (!text)
-        return "UEFI: the command line cannot be reached";
-    parse_cmdline(out, text, size);
-    return NULL;
-}
-
-static void parse_framebuffer(const struct uefi_handoff *handoff, struct bootinfo *out)
-{
-    out->fb = (struct bootinfo_framebuffer){.base = handoff->fb_base,
-                                            .pitch = handoff->fb_pitch,
-                                            .width = handoff->fb_width,
-                                            .height = handoff->fb_height,
-                                            .bpp = handoff->fb_bpp,
-                                            .red_shift = handoff->fb_red_shift,
-                                            .green_shift = handoff->fb_green_shift,
-                                            .blue_shift = handoff->fb_blue_shift};
-}
-
 const char *uefi_handoff_parse(uint64_t info_pa, struct memmap *map, struct bootinfo *out)
 {
     struct uefi_handoff handoff;
@@ -57,9 +30,10 @@ const char *uefi_handoff_parse(uint64_t info_pa, struct memmap *map, struct boot
         return "UEFI: the loader is older than this kernel";
     __builtin_memcpy(out->boot_method, "uefi", sizeof("uefi"));
     parse_rsdp_at(out, handoff.rsdp);
-    parse_framebuffer(&handoff, out);
-    const char *error = parse_text(&handoff, out);
-    if (!error && handoff.package_size)
+    out->fb = handoff.fb;
+    parse_cmdline(out, handoff.cmdline, sizeof(handoff.cmdline));
+    const char *error = NULL;
+    if (handoff.package_size)
         error = parse_package(out, handoff.package, handoff.package_size);
     return error ? error : parse_mmap(&handoff, map);
 }

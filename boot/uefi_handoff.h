@@ -4,10 +4,10 @@
 #ifndef BOOT_UEFI_HANDOFF_H
 #define BOOT_UEFI_HANDOFF_H
 
-#include <stdint.h>
+#include "boot/bootinfo.h"
 
 #define UEFI_HANDOFF_MAGIC   0x46464f444e41484dull /* "MHANDOFF" */
-#define UEFI_HANDOFF_VERSION 1u
+#define UEFI_HANDOFF_VERSION 2u
 
 /* All addresses are host-physical and may lie above 4 GiB. Later versions add at the end. */
 struct uefi_handoff {
@@ -17,16 +17,12 @@ struct uefi_handoff {
     uint64_t memory_map;      /* EFI memory descriptors, as GetMemoryMap gave them */
     uint64_t memory_map_size; /* bytes */
     uint64_t descriptor_size; /* bytes */
-    uint64_t system_table;
-    uint64_t rsdp; /* 0: none */
+    uint64_t rsdp;            /* 0: none */
     uint64_t package;
     uint64_t package_size; /* bytes; 0: none */
-    uint64_t cmdline;      /* not terminated */
-    uint64_t cmdline_size;
-    uint64_t fb_base; /* 0: none */
-    uint32_t fb_pitch, fb_width, fb_height;
-    uint8_t fb_bpp, fb_red_shift, fb_green_shift, fb_blue_shift;
+    struct root_framebuffer fb;
+    char cmdline[BOOTINFO_CMDLINE]; /* zero-terminated */
 };
-_Static_assert(sizeof(struct uefi_handoff) == 112, "uefi_handoff has no padding");
+_Static_assert(sizeof(struct uefi_handoff) == 96 + BOOTINFO_CMDLINE, "uefi_handoff has no padding");
 
 #endif

@@ -185,6 +185,7 @@ static const char *const stat_name[VCPU_STATS] = {
     [STAT_RUN_TSC] = "run_tsc",
     [STAT_STEAL_TSC] = "steal_tsc",
     [STAT_LAST_CPU] = "last_cpu",
+    [STAT_PV_EOI] = "pv_eoi",
 };
 
 static const char *const exit_name[VCPU_EXITS] = {

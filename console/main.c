@@ -21,12 +21,12 @@
 #define BOOT_NS        20000000000ull
 #define DRAIN_BYTES    2048u
 #define PROMPT_REST_NS 1000000000ull /* console=all: the prompt comes back after such a silence */
-/* console=all: other output waits while a line is being typed, so that it is not torn apart: since
- * the last key, and in all since the line's first, lest a guest waits for its serial port for ever.
- */
-#define TYPING_NS     1000000000ull
-#define TYPING_MAX_NS 5000000000ull
-#define TEXT_SIZE     (256u << 10)
+/* console=all: other lines wait while one is being typed, or while the attached guest is writing
+ * one, until that rests for so long. */
+#define TYPING_NS   1000000000ull
+#define MID_LINE_NS 300000000ull
+#define HELD_SIZE   (16u << 10)
+#define TEXT_SIZE   (256u << 10)
 
 static const struct console_config *config;
 static struct guest guests[CLIENT_DOMAINS];
@@ -35,9 +35,10 @@ static struct line_editor editor;
 static struct guest *attached; /* NULL: at the prompt */
 static enum mgr_channel attached_channel;
 static uint64_t klog_position, klog_next_ns, started_ns, prefix_next_ns;
-static uint64_t output_ns, prompt_next_ns, key_ns, line_begun_ns;
+static uint64_t output_ns, prompt_next_ns, key_ns, attached_ns;
 static bool mid_line; /* the attached guest has left its line unfinished */
-static char text_bytes[TEXT_SIZE];
+static char text_bytes[TEXT_SIZE], held[HELD_SIZE];
+static size_t held_used;
 
 static void editor_write(void *context, const char *bytes, size_t length)
 {
@@ -67,17 +68,45 @@ static void print_line(const char *line, size_t length)
     terminal_write("\r\n", 2);
 }
 
+/* Until when other lines wait; 0: they need not. */
+static uint64_t hold_until(void)
+{
+    uint64_t until = 0;
+    if (!config->all)
+        return 0;
+    if (attached)
+        until = mid_line ? attached_ns + MID_LINE_NS : 0;
+    else if (editor.length)
+        until = key_ns + TYPING_NS;
+    return until > time_ns() ? until : 0;
+}
+
+static void flush_held(void)
+{
+    if (!held_used)
+        return;
+    clear_prompt();
+    terminal_text(held, held_used);
+    held_used = 0;
+}
+
 static void emit_prefixed(void *context, const char *name, const char *line, size_t length)
 {
     char bytes[PREFIX_LINE + MGR_NAME + 8];
     (void)context;
-    int n = snprintf(bytes, sizeof(bytes), "[%s] %.*s", name, (int)length, line);
-    print_line(bytes, (size_t)n);
+    int n = snprintf(bytes, sizeof(bytes), "[%s] %.*s\n", name, (int)length, line);
+    if (held_used + (size_t)n > sizeof(held))
+        flush_held();
+    memcpy(held + held_used, bytes, (size_t)n);
+    held_used += (size_t)n;
+    if (!hold_until())
+        flush_held();
 }
 
 static void show_attached(const uint8_t *bytes, size_t length)
 {
     terminal_write(bytes, length);
+    attached_ns = time_ns();
     if (length)
         mid_line = bytes[length - 1] != '\n';
 }
@@ -103,16 +132,6 @@ static void show_prompt(void)
         prompt_next_ns = output_ns + PROMPT_REST_NS;
     else
         line_show(&editor);
-}
-
-/* When what waits for the line that is being typed may come out; 0: nothing has to wait. */
-static uint64_t typing_until(void)
-{
-    if (!config->all || attached || !editor.length)
-        return 0;
-    uint64_t rest = key_ns + TYPING_NS, last = line_begun_ns + TYPING_MAX_NS;
-    uint64_t until = rest < last ? rest : last;
-    return until > time_ns() ? until : 0;
 }
 
 static void detach(const char *why)
@@ -164,7 +183,7 @@ static void drain_guests(uint64_t bits)
         uint64_t bit = 1ull << i % CONSOLE_GUEST_BITS;
         if (!(bits & bit) && !guests[i].unread)
             continue;
-        if (terminal_busy() || typing_until()) {
+        if (terminal_busy()) {
             held_back |= bit;
             continue;
         }
@@ -183,7 +202,7 @@ static void tick_prefixes(void)
 {
     uint64_t now = time_ns();
     prefix_next_ns = 0;
-    for (uint32_t i = 0; i < guest_count && config->all && !typing_until(); i++) {
+    for (uint32_t i = 0; i < guest_count && config->all; i++) {
         for (uint32_t c = 0; c < MGR_CHANNELS; c++) {
             uint64_t next = prefix_tick(&guests[i].channel[c].prefix, guests[i].brief.name, now,
                                         emit_prefixed, NULL);
@@ -199,7 +218,7 @@ static void show_klog(void)
     char bytes[1024];
     uint32_t length;
     uint64_t now = time_ns();
-    if (now < klog_next_ns || attached || typing_until())
+    if (now < klog_next_ns || attached || hold_until())
         return;
     klog_next_ns = now + (now - started_ns < BOOT_NS ? KLOG_BOOT_NS : KLOG_NS);
     while (client_klog(&klog_position, bytes, sizeof(bytes), &length) == OK && length) {
@@ -261,8 +280,6 @@ static void type(const uint8_t *bytes, size_t length)
     key_ns = time_ns();
     for (size_t i = 0; i < length; i++) {
         if (!attached) {
-            if (!editor.length)
-                line_begun_ns = key_ns;
             line_show(&editor);
             if (line_key(&editor, bytes[i]))
                 run_line();
@@ -284,8 +301,8 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static void wait_for_events(uint64_t *bits)
 {
     uint64_t now = time_ns(), poll = terminal_poll_ns();
-    uint64_t typing = typing_until();
-    uint64_t next = typing ? typing : earlier(attached ? 0 : klog_next_ns, prefix_next_ns);
+    uint64_t hold = hold_until();
+    uint64_t next = hold ? hold : earlier(attached ? 0 : klog_next_ns, prefix_next_ns);
     next = earlier(next, prompt_next_ns);
     next = earlier(next, resting ? rest_next_ns : 0);
     next = earlier(next, terminal_refresh(now));
@@ -324,6 +341,8 @@ int program_main(const struct program_args *args, const void *data)
         show_klog();
         drain_guests(bits);
         tick_prefixes();
+        if (!hold_until())
+            flush_held();
         show_prompt();
         wait_for_events(&bits);
     }

@@ -145,10 +145,7 @@ void root_mem_describe(const struct bootinfo *boot, struct root_info *info)
     info->boot_tsc = boot->boot_tsc;
     memcpy(info->boot_method, boot->boot_method, sizeof(info->boot_method));
     memcpy(info->cmdline, boot->cmdline, sizeof(info->cmdline));
-    const struct bootinfo_framebuffer *fb = &boot->fb;
-    info->fb = (struct root_framebuffer){fb->base,        fb->pitch,      fb->width,
-                                         fb->height,      fb->bpp,        fb->red_shift,
-                                         fb->green_shift, fb->blue_shift, fb->vga_text};
+    info->fb = boot->fb;
 }
 
 uint64_t root_mem_take(struct root_info *info, uint64_t size)

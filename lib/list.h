@@ -36,6 +36,9 @@ static inline void list_del(struct list *node)
     list_init(node);
 }
 #define list_first(head, type, member) container_of((head)->next, type, member)
+#define list_for_each(pos, head, type, member)                                         \
+    for (type *pos = container_of((head)->next, type, member); &pos->member != (head); \
+         pos = container_of(pos->member.next, type, member))
 /* pos may be unlinked or freed in the body. */
 #define list_for_each_safe(pos, head, type, member)                       \
     for (type *pos = container_of((head)->next, type, member),            \

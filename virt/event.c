@@ -92,6 +92,8 @@ void event_update(struct vcpu *vcpu)
         vcpu->event = (struct vcpu_event){.type = EVENT_NMI, .vector = 2};
         vcpu->stat[STAT_INJECT_NMI]++;
     }
+    if (vcpu->pv.eoi_early)
+        pv_eoi_disarm(vcpu);
     if (vcpu->event_vector) {
         offer(vcpu, IRQ_OFFERED, IRQ_FROM_EVENT, (uint8_t)vcpu->event_vector, true);
         return;
@@ -104,10 +106,13 @@ void event_update(struct vcpu *vcpu)
     if (vcpu->pv.eoi_armed)
         pv_eoi_sync(vcpu, vlapic_irr_highest(&vcpu->lapic) >= 0);
     int vector = vlapic_highest(&vcpu->lapic);
-    if (vector >= 0)
-        offer(vcpu, IRQ_OFFERED, IRQ_FROM_LAPIC, (uint8_t)vector, false);
-    else
+    if (vector < 0) {
         offer(vcpu, IRQ_IDLE, IRQ_FROM_LAPIC, 0, false);
+        return;
+    }
+    offer(vcpu, IRQ_OFFERED, IRQ_FROM_LAPIC, (uint8_t)vector, false);
+    if (vcpu->pv.eoi.msr & 1)
+        pv_eoi_arm(vcpu, (uint8_t)vector);
 }
 
 void event_taken(struct vcpu *vcpu)
@@ -119,7 +124,7 @@ void event_taken(struct vcpu *vcpu)
     } else {
         vlapic_accept(&vcpu->lapic, taken.vector);
         if (vcpu->pv.eoi.msr & 1)
-            pv_eoi_offer(vcpu, taken.vector);
+            pv_eoi_taken(vcpu, taken.vector);
     }
     event_update(vcpu);
 }

@@ -43,8 +43,9 @@ void lazy_load(struct cpu *cpu, struct vcpu *vcpu)
 {
     if (unlikely(vcpu->cpu != cpu)) {
         vcpu->cpu = cpu;
+        if (vcpu->stat[STAT_LAST_CPU] != cpu->id)
+            vcpu->flush = true; /* what the TLB has here is older */
         vcpu->stat[STAT_LAST_CPU] = cpu->id;
-        vcpu->flush = true; /* what the TLB has here is older */
     }
     if (unlikely(vcpu->tsc_aux != 0 && !vcpu->aux_loaded)) {
         wrmsr(MSR_TSC_AUX, vcpu->tsc_aux);

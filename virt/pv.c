@@ -127,7 +127,9 @@ bool pv_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
     if (msr == MSR_KVM_PV_EOI_EN) {
         if (value & 2)
             return false;
-        vcpu->pv.eoi_armed = false;
+        pv_eoi_disarm(vcpu);
+        if (vcpu->pv.eoi_armed)
+            pv_eoi_sync(vcpu, true);
         set_page(vcpu, &vcpu->pv.eoi, value, value & ~3ull);
         return true;
     }
@@ -145,15 +147,55 @@ bool pv_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
     return true;
 }
 
-void pv_eoi_offer(struct vcpu *vcpu, uint8_t vector)
+static bool is_level(const struct vlapic *lapic, uint8_t vector)
+{
+    return (__atomic_load_n(&lapic->tmr[vector >> 5], __ATOMIC_RELAXED) >> (vector & 31)) & 1;
+}
+
+void pv_eoi_arm(struct vcpu *vcpu, uint8_t vector)
 {
     struct vlapic *lapic = &vcpu->lapic;
     uint32_t *word = word_of(&vcpu->pv.eoi);
-    bool level = (__atomic_load_n(&lapic->tmr[vector >> 5], __ATOMIC_RELAXED) >> (vector & 31)) & 1;
-    if (!word || level || vlapic_irr_highest(lapic) >= 0)
+    if (!word || is_level(lapic, vector) || vlapic_isr_highest(lapic) >= 0 ||
+        !vlapic_irr_alone(lapic, vector))
+        return;
+    __atomic_fetch_or(word, 1, __ATOMIC_SEQ_CST);
+    vcpu->pv.eoi_early = true;
+}
+
+void pv_eoi_disarm(struct vcpu *vcpu)
+{
+    uint32_t *word = word_of(&vcpu->pv.eoi);
+    if (vcpu->pv.eoi_early && word)
+        __atomic_fetch_and(word, ~1u, __ATOMIC_SEQ_CST);
+    vcpu->pv.eoi_early = false;
+}
+
+void pv_eoi_taken(struct vcpu *vcpu, uint8_t vector)
+{
+    const struct vlapic *lapic = &vcpu->lapic;
+    uint32_t *word = word_of(&vcpu->pv.eoi);
+    if (vcpu->pv.eoi_early) {
+        vcpu->pv.eoi_early = false;
+        vcpu->pv.eoi_armed = true;
+        pv_eoi_sync(vcpu, false); /* it may be over already */
+        return;
+    }
+    if (!word || is_level(lapic, vector) || vlapic_irr_highest(lapic) >= 0)
         return;
     __atomic_fetch_or(word, 1, __ATOMIC_SEQ_CST);
     vcpu->pv.eoi_armed = true;
+}
+
+static void ended(struct vcpu *vcpu)
+{
+    vcpu->stat[STAT_PV_EOI]++;
+    int level = vlapic_eoi(&vcpu->lapic);
+    if (level < 0)
+        return;
+    /* The vector has become a level-triggered one since: its I/O APIC must hear of it. */
+    vcpu->eoi_vector = (uint8_t)level;
+    vcpu_note(vcpu, REQ_EOI);
 }
 
 void pv_eoi_sync(struct vcpu *vcpu, bool cancel)
@@ -167,7 +209,7 @@ void pv_eoi_sync(struct vcpu *vcpu, bool cancel)
                          : __atomic_load_n(word, __ATOMIC_ACQUIRE)) &
                  1;
     if (!still)
-        (void)vlapic_eoi(&vcpu->lapic);
+        ended(vcpu);
     vcpu->pv.eoi_armed = still && !cancel;
 }
 
@@ -222,7 +264,7 @@ void pv_unmap(struct vcpu *vcpu, uint64_t address, uint64_t size)
 
 void pv_reset(struct vcpu *vcpu, bool locked)
 {
-    vcpu->pv.eoi_armed = false;
+    vcpu->pv.eoi_armed = vcpu->pv.eoi_early = false;
     if (!vcpu->pv.eoi.hpa && !vcpu->pv.steal.hpa) {
         vcpu->pv.eoi.msr = vcpu->pv.steal.msr = 0;
         return;

@@ -23,6 +23,7 @@ struct pv_page {
 struct pv {
     struct pv_page eoi, steal;
     bool eoi_armed; /* the guest may clear the flag instead of an EOI */
+    bool eoi_early; /* so for the interrupt on offer; nothing else is pending or in service */
     bool kicked;    /* atomic: KICK_CPU ends the next HLT */
 };
 
@@ -31,8 +32,12 @@ void pv_hypercall(struct vcpu *vcpu);
 /* false: #GP. */
 bool pv_wrmsr(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 bool pv_rdmsr(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
-/* After vlapic_accept: let the guest end this interrupt without an exit, if nothing else waits. */
-void pv_eoi_offer(struct vcpu *vcpu, uint8_t vector);
+/* Lets the guest end this interrupt without an exit, if nothing else waits: with the offer, because
+ * that it was taken shows at some later exit only, which must not be the EOI; after vlapic_accept;
+ * and back when something else is to be offered. */
+void pv_eoi_arm(struct vcpu *vcpu, uint8_t vector);
+void pv_eoi_taken(struct vcpu *vcpu, uint8_t vector);
+void pv_eoi_disarm(struct vcpu *vcpu);
 /* Before the local APIC is looked at: has the guest ended it? cancel: take the offer back. */
 void pv_eoi_sync(struct vcpu *vcpu, bool cancel);
 /* The vCPU goes on after `stolen` TSC cycles of waiting for a CPU; or is about to wait. */

@@ -67,6 +67,7 @@ static void enlist(struct guest *guest, struct vcpu *vcpu, uint32_t apic_id)
     vcpu->apic_id = apic_id;
     vcpu->run_state = apic_id == 0 ? VCPU_RUN_RUNNABLE : VCPU_RUN_WAIT_SIPI;
     vcpu->tsc_offset = 0;
+    vcpu->flush = true; /* tables and tag may have been another guest's */
     vlapic_timer_init(&vcpu->lapic);
     vcpu_reset(vcpu, false);
     vcpu_set_tsc_offset(vcpu, 0);

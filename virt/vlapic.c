@@ -52,6 +52,14 @@ int vlapic_irr_highest(const struct vlapic *lapic)
     return highest(lapic->irr);
 }
 
+bool vlapic_irr_alone(const struct vlapic *lapic, uint8_t vector)
+{
+    uint32_t others = 0;
+    for (uint32_t i = 0; i < 8; i++)
+        others |= load_word(&lapic->irr[i]) & ~(i == vector >> 5 ? 1u << (vector & 31) : 0);
+    return others == 0;
+}
+
 int vlapic_isr_highest(const struct vlapic *lapic)
 {
     return highest(lapic->isr);

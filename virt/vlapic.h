@@ -77,6 +77,8 @@ static inline bool vlapic_x2(const struct vlapic *lapic)
 int vlapic_highest(const struct vlapic *lapic);
 /* Highest vector pending and in service; -1: none. */
 int vlapic_irr_highest(const struct vlapic *lapic);
+/* Nothing but this vector is pending. */
+bool vlapic_irr_alone(const struct vlapic *lapic, uint8_t vector);
 int vlapic_isr_highest(const struct vlapic *lapic);
 uint8_t vlapic_ppr(const struct vlapic *lapic);
 /* The CPU took the vector: from pending to in service. */

@@ -77,7 +77,7 @@ static void after_pause(void *dev)
 }
 
 /* A pin's input is free again. */
-static void end_of_interrupt(struct ioapic *ioapic, unsigned pin)
+static void pin_eoi(struct ioapic *ioapic, unsigned pin)
 {
     ioapic->rte[pin] &= ~RTE_REMOTE_IRR;
     if (!(ioapic->lines & 1u << pin))
@@ -96,7 +96,7 @@ void ioapic_eoi(struct ioapic *ioapic, uint8_t vector)
     for (unsigned pin = 0; pin < IOAPIC_PINS; pin++) {
         uint64_t rte = ioapic->rte[pin];
         if ((rte & RTE_VECTOR) == vector && (rte & RTE_REMOTE_IRR))
-            end_of_interrupt(ioapic, pin);
+            pin_eoi(ioapic, pin);
     }
 }
 

@@ -86,14 +86,11 @@ static uint64_t timer_count(void)
 /* Ticks of the one-shot timer in a span measured with the TSC. */
 static void timer_calibrate(void)
 {
-    uint64_t span = tsc_from_us(TIMER_SPAN_US);
-
     apic_write(APIC_LVT_TIMER, LVT_MASKED | VEC_TIMER);
     apic_write(APIC_TIMER_DIV, DIVIDE_BY_1);
     apic_write(APIC_TIMER_INIT, UINT32_MAX);
     struct tsc_sample start = tsc_sample(timer_count);
-    while (rdtsc() - start.tsc < span)
-        cpu_pause();
+    tsc_wait_us(TIMER_SPAN_US);
     struct tsc_sample end = tsc_sample(timer_count);
     apic_write(APIC_TIMER_INIT, 0);
     timer_ratio = ((start.ticks - end.ticks) << 32) / (end.tsc - start.tsc);

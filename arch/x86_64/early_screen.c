@@ -22,7 +22,7 @@ static char cells[MAX_ROWS][MAX_COLUMNS];
 static uint32_t columns, rows, column, row; /* columns 0: no screen */
 static volatile uint16_t *vga;
 static volatile uint8_t *pixels;
-static struct bootinfo_framebuffer fb;
+static struct root_framebuffer fb;
 
 static void put_pixel(uint32_t x, uint32_t y, bool on)
 {

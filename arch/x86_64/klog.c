@@ -2,7 +2,6 @@
 #include "arch/x86_64/klog.h"
 
 #include "arch/x86_64/console.h"
-#include "arch/x86_64/klog_panic.h"
 #include "arch/x86_64/klog_ring.h"
 #include "arch/x86_64/kmem.h"
 #include "arch/x86_64/panic_record.h"

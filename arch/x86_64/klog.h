@@ -25,6 +25,12 @@ uint64_t klog_head(void);
 /* true: ring 3 owns serial line and screen. */
 void klog_set_quiet(bool quiet);
 
+/* For panic: this CPU prints alone from now on, no lock, and out on every device. Returns the log's
+ * head. */
+uint64_t klog_enter_panic(void);
+/* Keeps the log from a little before `start` for the run after the reset. */
+void klog_keep(uint64_t start);
+
 struct regs;
 /* Prints the last events, registers (regs may be NULL), symbolised stack; keeps them across a warm
  * reset; stops the other CPUs; halts or, with panic=reboot, resets. */

@@ -4,7 +4,6 @@
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/klog.h"
-#include "arch/x86_64/klog_panic.h"
 #include "arch/x86_64/kpaging.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/platform.h"
@@ -45,6 +44,11 @@ void nmi_interrupt(const struct regs *regs)
     if (reason != NMI_REASON_NONE && (reason & (NMI_MEMORY | NMI_IO_CHECK)))
         panic_regs(regs, "the chip set reports a %s error (NMI)",
                    reason & NMI_MEMORY ? "memory" : "bus");
+    /* Servers have an NMI button, management controllers and emulators an NMI command: for a machine
+     * that hangs, whose state is to be kept. */
+    const char *action = cmdline_get("nmi");
+    if (action && !strncmp(action, "panic", 5))
+        panic_regs(regs, "NMI of unknown origin, and nmi=panic");
 }
 
 static void print_address(const char *what, uint64_t address)
@@ -107,13 +111,11 @@ static void stop_others(void)
     if (cpu_count < 2)
         return;
     apic_nmi_others();
-    uint64_t start = rdtsc(), span = tsc_from_us(STOP_WAIT_US);
-    while (rdtsc() - start < span)
-        cpu_pause();
+    tsc_wait_us(STOP_WAIT_US);
 }
 
 /* A fault while reporting: what has come out so far is all there will be. */
-static void claim(const char *message)
+static void claim(const char *format)
 {
     uint32_t none = 0, mine = own_mark();
 
@@ -121,23 +123,18 @@ static void claim(const char *message)
                                     __ATOMIC_SEQ_CST))
         return;
     if (none == mine)
-        kprintf("panic in a panic: %s\n", message);
+        kprintf("panic in a panic: %s\n", format);
     halt();
 }
 
 void panic_regs(const struct regs *regs, const char *format, ...)
 {
     static char message[MESSAGE_MAX]; /* one CPU comes past claim() */
-    char early[64];
     va_list args;
 
     irq_disable();
+    claim(format);
     va_start(args, format);
-    va_list copy;
-    va_copy(copy, args);
-    format_args(early, sizeof(early), format, copy);
-    va_end(copy);
-    claim(early);
     format_args(message, sizeof(message), format, args);
     va_end(args);
     stop_others();

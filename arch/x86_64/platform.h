@@ -32,6 +32,7 @@ struct tsc_sample {
 struct tsc_sample tsc_sample(uint64_t (*read)(void));
 uint64_t tsc_from_us(uint64_t us);
 uint64_t tsc_to_us(uint64_t tsc);
+void tsc_wait_us(uint64_t us);
 /* CR0, CR4, EFER, PAT, SMEP/SMAP/UMIP/NX/FSGSBASE as found; FPU; speculation MSRs; each CPU. */
 void cpu_init_registers(void);
 /* Starts all enabled CPUs of the MADT (at most limit), each running entry() on its own stack with

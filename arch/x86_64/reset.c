@@ -12,10 +12,8 @@
 
 static void write_and_wait(uint16_t port, uint8_t value)
 {
-    uint64_t start = rdtsc(), span = tsc_from_us(EFFECT_WAIT_US);
     outb(port, value);
-    while (rdtsc() - start < span)
-        cpu_pause();
+    tsc_wait_us(EFFECT_WAIT_US);
 }
 
 void machine_reset(void)

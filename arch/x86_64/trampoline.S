@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where a CPU begins after its start-up IPI: real mode, CS = page << 8, IP = 0. Runs as a copy, with
+/* Where a CPU begins after its start-up IPI: real mode, CS = page << 8, IP = 0. Runs as a copy with
  * the two addresses that smp.c writes into it, and goes on at boot_entry_cpu. */
 #include "boot/layout.h"
 

@@ -172,3 +172,10 @@ uint64_t tsc_to_us(uint64_t tsc)
 {
     return tsc_khz ? scale(tsc, 1000, tsc_khz) : 0;
 }
+
+void tsc_wait_us(uint64_t us)
+{
+    uint64_t start = rdtsc(), span = tsc_from_us(us);
+    while (rdtsc() - start < span)
+        cpu_pause();
+}

@@ -132,14 +132,14 @@ static void find_framebuffer(EFI_BOOT_SERVICES *services, struct uefi_handoff *h
     }
     if (!red || !green || !blue)
         return;
-    handoff->fb_base = gop->Mode->FrameBufferBase;
-    handoff->fb_pitch = mode->PixelsPerScanLine * 4;
-    handoff->fb_width = mode->HorizontalResolution;
-    handoff->fb_height = mode->VerticalResolution;
-    handoff->fb_bpp = 32;
-    handoff->fb_red_shift = (UINT8)__builtin_ctz(red);
-    handoff->fb_green_shift = (UINT8)__builtin_ctz(green);
-    handoff->fb_blue_shift = (UINT8)__builtin_ctz(blue);
+    handoff->fb = (struct root_framebuffer){.base = gop->Mode->FrameBufferBase,
+                                            .pitch = mode->PixelsPerScanLine * 4,
+                                            .width = mode->HorizontalResolution,
+                                            .height = mode->VerticalResolution,
+                                            .bpp = 32,
+                                            .red_shift = (UINT8)__builtin_ctz(red),
+                                            .green_shift = (UINT8)__builtin_ctz(green),
+                                            .blue_shift = (UINT8)__builtin_ctz(blue)};
 }
 
 static EFI_STATUS make_handoff(EFI_SYSTEM_TABLE *table, const struct boot_files *files,
@@ -154,12 +154,12 @@ static EFI_STATUS make_handoff(EFI_SYSTEM_TABLE *table, const struct boot_files 
     *handoff = (struct uefi_handoff){.magic = UEFI_HANDOFF_MAGIC,
                                      .version = UEFI_HANDOFF_VERSION,
                                      .size = sizeof(*handoff),
-                                     .system_table = (UINT64)table,
                                      .rsdp = find_rsdp(table),
                                      .package = (UINT64)files->package.data,
-                                     .package_size = files->package.size,
-                                     .cmdline = (UINT64)files->cmdline.data,
-                                     .cmdline_size = cmdline_length(&files->cmdline)};
+                                     .package_size = files->package.size};
+    UINT64 length = cmdline_length(&files->cmdline);
+    __builtin_memcpy(handoff->cmdline, files->cmdline.data,
+                     length < BOOTINFO_CMDLINE ? length : BOOTINFO_CMDLINE - 1);
     find_framebuffer(table->BootServices, handoff);
     *out = handoff;
     return EFI_SUCCESS;

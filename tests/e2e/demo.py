@@ -22,8 +22,8 @@ def package():
     return out
 
 
-def boot(name, cmdline="console=all"):
-    return harness.Console(name, harness.pvh(package(), cmdline, smp=SMP, memory=MEMORY))
+def boot(name, cmdline="console=all", smp=SMP):
+    return harness.Console(name, harness.pvh(package(), cmdline, smp=smp, memory=MEMORY))
 
 
 def wait_ready(machine, *guests, limit=300):

@@ -4,7 +4,10 @@
 import re
 
 import demo
+import gdb
 import harness
+from test_guests import accounts, check_accounts
+from test_hostile import beats_are_right
 
 
 def test_triple_fault_is_reported():
@@ -57,3 +60,51 @@ def test_linux_panic_is_reported():
         machine.wait_state("linux", "shut off")
         text = machine.command("dmesg")
         harness.check(re.search("linux: crashed: guest panicked", text), f"no reason:\n{text}")
+
+
+def vmm_dies(name, topic, function, provoke):
+    """The VMM of `victim` crashes in a function; its neighbour's heart beats on, all memory comes
+    back, and it can be started again."""
+    vms = harness.VmSet(name).add("beta", harness.test_guest("counter"))
+    vms.add("victim", harness.test_guest(topic), memory=64, virtio=True, autostart=False)
+    port = gdb.free_port()
+    command = harness.pvh(vms.package(), "console=all") + ["-gdb", f"tcp:127.0.0.1:{port}"]
+    place = gdb.Place("vmm", function)
+    with harness.Console(name, command) as machine:
+        machine.expect(r"^\[beta\] beat 2 ")
+        machine.send("\n")
+        machine.prompt()
+        machine.command("start victim")  # the first start also takes what stays with the definition
+        machine.expect(r"^\[victim\] ")
+        machine.command("destroy victim")
+        before = accounts(machine)
+        with gdb.Debugger(port) as debugger:
+            debugger.arm(place)
+            provoke(machine)
+            debugger.crash(place)
+            machine.expect("vmm:victim: exception 14, .*address 0$")
+            machine.expect("victim: its VMM ended: it crashed")
+            machine.expect(r"^\[beta\] beat \d+ ")
+        machine.send("\n")
+        machine.prompt()
+        machine.wait_state("victim", "shut off")
+        check_accounts(before, machine)
+        machine.command("start victim")
+        machine.expect(r"^\[victim\] ")
+        last = machine.expect(r"^\[beta\] beat (\d+) ").group(1)
+        machine.expect(rf"^\[beta\] beat {int(last) + 2} ")
+        beats_are_right(machine.text)
+
+
+def test_vmm_dies_in_a_vcpu_thread():
+    """In a device model, with the devices' lock taken."""
+    vmm_dies("crash-vcpu-thread", "hostile_pci", "pci_config_read",
+             lambda machine: machine.send("start victim\n"))
+
+
+def test_vmm_dies_in_its_event_thread():
+    def provoke(machine):
+        machine.send("start victim\n")
+        machine.expect(r"^\[victim\] beat 1 ")
+        machine.send("shutdown victim\n")
+    vmm_dies("crash-event-thread", "counter", "machine_power_button", provoke)

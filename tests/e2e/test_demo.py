@@ -108,3 +108,27 @@ def test_virtio_devices_in_linux():
         demo.shell(machine, "alpha", "cat /sys/devices/system/clocksource/clocksource0/"
                                      "current_clocksource", "^(kvm-clock|tsc)")
         demo.shell(machine, "beta", "dd if=/dev/hwrng bs=512 count=1 2>/dev/null | wc -c", "^512$")
+
+
+def test_kernel_log_is_clean():
+    with demo.boot("demo-log") as machine:
+        demo.wait_ready(machine, "alpha", "beta")
+        bad = re.findall(r"^\[(?:alpha|beta)\] .*(?:WARNING|BUG:|Oops|consistency problem|unstable|"
+                         r"Call Trace|not responding|failed).*$", machine.text, re.M)
+        harness.check(not bad, "kernel lines of the guests:\n" + "\n".join(bad))
+        prompt(machine)
+        demo.shell(machine, "alpha", "grep -c ' avx ' /proc/cpuinfo", "^1$")
+
+
+def test_paravirtual_features_in_linux():
+    # One CPU for three vCPUs: they take time from each other.
+    with demo.boot("demo-pv", smp=1) as machine:
+        demo.wait_ready(machine, "alpha", "beta")
+        prompt(machine)
+        demo.shell(machine, "alpha", "awk '/^cpu / {print ($9 > 0) ? \"stolen\" : \"none\"}' "
+                                     "/proc/stat", "^stolen$")
+        demo.shell(machine, "beta", "dmesg | grep -c 'KVM setup\\|setup PV IPIs'", r"^[1-9]\d*$")
+        text = machine.command("domstats beta")
+        taken = int(re.search(r"vcpu\.0\.inject_intr\.sum=(\d+)", text).group(1))
+        ended = int(re.search(r"vcpu\.0\.pv_eoi\.sum=(\d+)", text).group(1))
+        harness.check(ended > taken // 2, f"{ended} of {taken} interrupts ended without an exit")

@@ -62,6 +62,14 @@ def test_cpu_without_unrestricted_guest():
     refused_without_unrestricted("intel-lynnfield", cpu="corei5_lynnfield_750")
 
 
+def test_64_bit_linux_without_unrestricted_guest():
+    vms = harness.VmSet("intel-linux")
+    vms.add("linux", demo.KERNEL, demo.INITRD, "console=ttyS0 hostname=linux", memory=160)
+    with vms.boot_intel("console=all nounrestricted") as machine:
+        machine.expect(r"unrestricted guest 0", LIMIT)
+        demo.wait_ready(machine, "linux", limit=LIMIT)
+
+
 def test_unrestricted_guest_switched_off():
     refused_without_unrestricted("intel-restricted", "nounrestricted")
 

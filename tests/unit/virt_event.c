@@ -16,11 +16,20 @@ void pv_eoi_sync(struct vcpu *vcpu, bool cancel)
     (void)cancel;
     vcpu->pv.eoi_armed = false;
 }
-void pv_eoi_offer(struct vcpu *vcpu, uint8_t vector)
+void pv_eoi_arm(struct vcpu *vcpu, uint8_t vector)
 {
-    (void)vcpu;
     (void)vector;
+    vcpu->pv.eoi_early = true;
+}
+void pv_eoi_taken(struct vcpu *vcpu, uint8_t vector)
+{
+    (void)vector;
+    vcpu->pv.eoi_early = false;
     pv_offers++;
+}
+void pv_eoi_disarm(struct vcpu *vcpu)
+{
+    vcpu->pv.eoi_early = false;
 }
 void pv_unmap(struct vcpu *vcpu, uint64_t address, uint64_t size)
 {

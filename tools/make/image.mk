@@ -74,12 +74,12 @@ RUN_amd = qemu-system-x86_64 -machine q35 -cpu max -accel tcg,thread=multi -smp 
           -m $(MEM) -display none -vga std -serial mon:stdio $(RUN_BOOT_$(BOOT))
 # QEMU has no VMX to offer: Intel is Bochs, which boots as a PC of 1998 does.
 RUN_intel = tools/run-bochs --image $(OUT) --smp $(SMP) --memory $(MEM) --log $(B)/bochs.log
-RUN_LEAVE_amd   := QEMU; leave it with Ctrl-A X
-RUN_LEAVE_intel := Bochs; leave it with Ctrl-C
+RUN_NAME_amd   := QEMU
+RUN_NAME_intel := Bochs
 
 run: $(RUN_NEEDS_$(BOOT)) ## boot it: CPU=amd (QEMU) or intel (Bochs), SET=DIR [SMP=] [MEM=] [BOOT=bios|uefi|loader|pvh]
-	$(if $(RUN_LEAVE_$(CPU)),,$(error CPU=$(CPU): amd or intel))
+	$(if $(RUN_NAME_$(CPU)),,$(error CPU=$(CPU): amd or intel))
 	$(if $(RUN_NEEDS_$(BOOT)),,$(error BOOT=$(BOOT): bios, uefi, loader or pvh))
 	$(if $(filter intel-uefi intel-loader intel-pvh,$(CPU)-$(BOOT)),$(error CPU=intel boots by BOOT=bios only))
-	@echo "Starting $(RUN_LEAVE_$(CPU))."
+	@echo "Starting $(RUN_NAME_$(CPU)); leave it with Ctrl-A X."
 	$(RUN_$(CPU))
