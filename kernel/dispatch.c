@@ -274,10 +274,11 @@ bool object_lock_take(void)
 struct call {
     int64_t (*handler)(struct thread *self, struct regs *r);
     bool locked;
+    uint8_t narrow; /* bit i: argument i has 32 bits */
 };
 
 static const struct call calls[] = {
-#define SYSCALL(number, name, is_locked) [number] = {sys_##name, is_locked},
+#define SYSCALL(number, name, is_locked, narrow) [number] = {sys_##name, is_locked, narrow},
 #include "kernel/syscall_table.inc"
 #undef SYSCALL
 };
@@ -317,6 +318,16 @@ static int64_t locked_call(struct cpu *cpu, const struct call *call, struct thre
     return status;
 }
 
+/* What a handler takes as 32 bits must not be more in the register. */
+static bool arguments_fit(const struct regs *r, uint32_t narrow)
+{
+    const uint64_t arguments[] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
+    uint64_t all = 0;
+    for (uint32_t i = 0; i < ARRAY_LEN(arguments); i++)
+        all |= narrow >> i & 1 ? arguments[i] : 0;
+    return all <= UINT32_MAX;
+}
+
 struct regs *syscall_dispatch(void)
 {
     struct cpu *cpu = cpu_self();
@@ -327,7 +338,10 @@ struct regs *syscall_dispatch(void)
     int64_t status = ERR_SYSCALL;
     if (likely(r->rax < ARRAY_LEN(calls))) {
         const struct call *call = &calls[r->rax];
-        status = call->locked ? locked_call(cpu, call, self) : call->handler(self, r);
+        if (unlikely(call->narrow && !arguments_fit(r, call->narrow)))
+            status = ERR_ARG;
+        else
+            status = call->locked ? locked_call(cpu, call, self) : call->handler(self, r);
     }
     if (status == SYSCALL_RESTART)
         r->rip -= 2; /* the length of SYSCALL */

@@ -13,7 +13,8 @@
 #define SYSCALL_RESTART 1001
 
 /* Every handler has this shape; prototypes are generated from the table. */
-#define SYSCALL(number, name, locked) int64_t sys_##name(struct thread *self, struct regs *r);
+#define SYSCALL(number, name, locked, narrow) \
+    int64_t sys_##name(struct thread *self, struct regs *r);
 #include "kernel/syscall_table.inc"
 #undef SYSCALL
 

@@ -152,8 +152,6 @@ static bool is_level(const struct vlapic *lapic, uint8_t vector)
     return (__atomic_load_n(&lapic->tmr[vector >> 5], __ATOMIC_RELAXED) >> (vector & 31)) & 1;
 }
 
-/* The page may go at any time when the owner of the memory takes it away: pv_unmap() runs only
- * while no CPU is inside this guest's loop step, see guest_flush(). */
 void pv_eoi_arm(struct vcpu *vcpu, uint8_t vector)
 {
     struct vlapic *lapic = &vcpu->lapic;

@@ -261,6 +261,17 @@ TEST(a_late_timer_ends_no_wait_without_deadline)
     CHECK(world_end());
 }
 
+TEST(numbers_of_32_bits_have_32_bits)
+{
+    start();
+    uint64_t wide = 1ull << 32;
+    CHECK_EQ(CALL(boss, SC_CREATE, 70, wide, 1, 0, 0), ERR_ARG);
+    CHECK_EQ(CALL(boss, SC_CREATE, 70, 0, wide | 1, 0, 0), ERR_ARG);
+    CHECK_EQ(CALL(boss, CAP_COPY, SLOT_SELF_PD, 70, NOTIF, wide | RIGHT_READ, 0), ERR_ARG);
+    CHECK_EQ(CALL(boss, CAP_COPY, SLOT_SELF_PD, 70, NOTIF, RIGHT_READ, wide), OK);
+    CHECK(world_end());
+}
+
 /* A call is ended also when a server takes the caller out of the queue just before. */
 TEST(a_caller_that_is_being_served_is_suspended)
 {
