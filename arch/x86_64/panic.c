@@ -48,8 +48,8 @@ void nmi_interrupt(const struct regs *regs)
     if (reason != NMI_REASON_NONE && (reason & (NMI_MEMORY | NMI_IO_CHECK)))
         panic_regs(regs, "the chip set reports a %s error (NMI)",
                    reason & NMI_MEMORY ? "memory" : "bus");
-    /* Servers have an NMI button, management controllers and emulators an NMI command: for a machine
-     * that hangs, whose state is to be kept. */
+    /* Servers have an NMI button, management controllers and emulators an NMI command: for a
+     * machine that hangs, whose state is to be kept. */
     const char *action = cmdline_get("nmi");
     if (action && !strncmp(action, "panic", 5))
         panic_regs(regs, "NMI of unknown origin, and nmi=panic");
