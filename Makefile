@@ -15,6 +15,14 @@ CLANG   := clang
 PYTHON  := python3
 GIT_VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
+# What a newcomer types installs what is missing, before anything else; SETUP=no leaves the machine alone.
+SETUP ?= yes
+ifeq ($(SETUP)$(if $(filter run image unified demo bench fuzz check check-%,$(MAKECMDGOALS)),-,),yes-)
+ifneq ($(shell tools/setup >&2 && echo ready),ready)
+$(error tools/setup could not install what is missing)
+endif
+endif
+
 include tools/make/flags.mk
 include tools/make/kernel.mk
 include tools/make/third-party.mk
