@@ -22,6 +22,8 @@ void svm_enter(struct vcpu *vcpu)
     struct virt_cpu *own = cpu_self()->virt;
     if (unlikely(svm->asid_generation != own->generation))
         vcpu->flush = true;
+    if (svm_assists.qemu)
+        svm_heartbeat(own);
     __asm__ volatile("clgi\n\tsti" ::: "memory");
     __asm__ volatile("vmsave %%rax" ::"a"(own->host_pa.v) : "memory");
     __asm__ volatile("vmload %%rax" ::"a"(svm->vmcb_pa.v) : "memory");
