@@ -32,7 +32,7 @@ struct virt_cpu {
 };
 
 /* QEMU 7.2's emulation of VMRUN and #VMEXIT changes the CPU's word of pending requests without the
- * lock under which other threads set bits in it (found by trying, under load): V_IRQ, or a host
+ * lock under which other threads set bits in it (inferred from hangs under load): V_IRQ, or a host
  * interrupt, is then set but not looked at. The next exit heals it, and so does any interrupt that
  * arrives; a guest that spins without exits would wait for ever, because the host has no tick. So,
  * on QEMU only, a CPU has one while it runs guests. */

@@ -164,8 +164,8 @@ class Console(Machine):
         self.prompt()
 
 
-# One thread for all emulated CPUs. With one thread each, QEMU 7.2 loses interrupts of its emulated SVM under load, for every
-# hypervisor (docs/caveats.md); E2E_ACCEL=tcg,thread=multi runs the tests so all the same.
+# One thread for all emulated CPUs. With one thread each, SMP guests hang at times on a busy
+# host, and whose fault that is has not been shown (docs/caveats.md); E2E_ACCEL=tcg,thread=multi runs the tests so all the same.
 ACCEL = os.environ.get("E2E_ACCEL", "tcg,thread=single")
 
 
