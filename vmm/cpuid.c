@@ -178,8 +178,7 @@ static void add_extended(struct vmm *vmm, struct table *table, uint32_t vcpus,
 #define KVM_NOP_IO_DELAY (1u << 1)
 #define KVM_CLOCKSOURCE2 (1u << 3)
 #define KVM_STEAL_TIME   (1u << 5)
-/* Not KVM_PV_EOI (bit 6): with it SMP guests lost interrupts under load, for a reason not found
- * yet. */
+/* Not KVM_PV_EOI (bit 6): its part in hangs of SMP guests is not known (docs/caveats.md). */
 #define KVM_PV_SEND_IPI        (1u << 11)
 #define KVM_CLOCKSOURCE_STABLE (1u << 24)
 
