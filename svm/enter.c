@@ -2,6 +2,7 @@
 /* Into the guest and back. */
 #include "svm/svm.h"
 
+#include "arch/x86_64/apic.h"
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/mitigations.h"
 #include "arch/x86_64/platform.h"
@@ -22,8 +23,6 @@ void svm_enter(struct vcpu *vcpu)
     struct virt_cpu *own = cpu_self()->virt;
     if (unlikely(svm->asid_generation != own->generation))
         vcpu->flush = true;
-    if (svm_assists.qemu)
-        svm_heartbeat(own);
     __asm__ volatile("clgi\n\tsti" ::: "memory");
     __asm__ volatile("vmsave %%rax" ::"a"(own->host_pa.v) : "memory");
     __asm__ volatile("vmload %%rax" ::"a"(svm->vmcb_pa.v) : "memory");
@@ -131,6 +130,19 @@ static void end_hold(struct vcpu *vcpu, const struct svm_vcpu *svm)
         vmcb->exit_code = EXIT_FERR;
 }
 
+/* QEMU's VMRUN sets its request for a V_IRQ in a word that other threads of QEMU write at the same
+ * time, without their lock (helper_vmrun(), up to 7.2 at least): an interrupt of the host that
+ * comes just then waits in the local APIC and nothing looks at it. So the APIC looks again after
+ * each such entry, and a guest that spins with interrupts off meanwhile is made to exit at its
+ * PAUSE (see svm_intercepts()). */
+static void after_offer(struct vcpu *vcpu, uint32_t control)
+{
+    if (svm_assists.qemu)
+        apic_look_again();
+    if (vcpu->irq.state == IRQ_OFFERED && !(control & INT_VIRQ))
+        vcpu->irq.state = IRQ_TAKEN;
+}
+
 /* What was being delivered when the guest stopped. INT n, INT3 and INTO are executed again. */
 static void interrupted_event(struct vcpu *vcpu, uint64_t info)
 {
@@ -220,8 +232,8 @@ enum vexit svm_run(struct vcpu *vcpu)
     /* CR8 is the upper half of TPR; the lower half is not the guest's to see there. */
     if (unlikely((control & INT_TPR_MASK) != tpr))
         lapic->tpr = (uint8_t)((control & INT_TPR_MASK) << 4);
-    if (unlikely(vcpu->irq.state == IRQ_OFFERED) && !(control & INT_VIRQ))
-        vcpu->irq.state = IRQ_TAKEN;
+    if (unlikely(vcpu->irq.state != IRQ_IDLE))
+        after_offer(vcpu, control);
     if (unlikely(vmcb->exit_int_info & EVT_VALID))
         interrupted_event(vcpu, vmcb->exit_int_info);
     if (unlikely(svm->nmi_iret))

@@ -123,7 +123,6 @@ static bool svm_cpu_enable(struct cpu *cpu)
         return false;
     }
     *own = (struct virt_cpu){.host = host, .host_pa = kva_to_hpa(host), .hsave = hsave};
-    svm_heartbeat_init(own);
     own->next_asid = svm_assists.asids; /* the first vCPU starts a generation */
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
     wrmsr(MSR_VM_HSAVE_PA, kva_to_hpa(hsave).v);

@@ -3,7 +3,6 @@
 #ifndef SVM_SVM_H
 #define SVM_SVM_H
 
-#include "sched/timer.h"
 #include "svm/vmcb.h"
 #include "virt/vcpu.h"
 
@@ -27,17 +26,8 @@ struct virt_cpu {
     hpa_t host_pa;
     void *hsave;
     uint32_t next_asid;
-    uint64_t generation;    /* of ASIDs */
-    struct timer heartbeat; /* QEMU only, see svm_heartbeat_init() */
+    uint64_t generation; /* of ASIDs */
 };
-
-/* QEMU 7.2's emulation of VMRUN and #VMEXIT changes the CPU's word of pending requests without the
- * lock under which other threads set bits in it (inferred from hangs under load): V_IRQ, or a host
- * interrupt, is then set but not looked at. The next exit heals it, and so does any interrupt that
- * arrives; a guest that spins without exits would wait for ever, because the host has no tick. So,
- * on QEMU only, a CPU has one while it runs guests. */
-void svm_heartbeat_init(struct virt_cpu *own);
-void svm_heartbeat(struct virt_cpu *own);
 
 /* The vendor's part of a vCPU. */
 struct svm_vcpu {

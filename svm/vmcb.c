@@ -83,7 +83,6 @@ int64_t svm_vcpu_init(struct vcpu *vcpu)
     vmcb->intercept_misc3 = MISC3_ALWAYS;
     vmcb->intercept_exceptions = EXC_ALWAYS;
     if (svm_assists.pause_filter) {
-        vmcb->intercept_misc1 |= MISC1_PAUSE;
         vmcb->pause_count = PAUSE_COUNT;
         vmcb->pause_threshold = PAUSE_THRESHOLD;
     }
@@ -111,13 +110,15 @@ void svm_intercepts(struct vcpu *vcpu)
     struct vmcb *vmcb = svm->vmcb;
     /* DR0-3 are loaded at the first use; DR6 and DR7 the CPU switches itself. */
     uint16_t dr = vcpu->dr_loaded ? 0 : 0xff;
-    uint32_t misc1 = vmcb->intercept_misc1 & ~(MISC1_VINTR | MISC1_IRET);
+    uint32_t misc1 = vmcb->intercept_misc1 & ~(MISC1_VINTR | MISC1_IRET | MISC1_PAUSE);
     if (vcpu->irq.state == IRQ_WINDOW)
         misc1 |= MISC1_VINTR;
     if ((vcpu->block & VCPU_BLOCK_NMI) && !svm->nmi_iret)
         misc1 |= MISC1_IRET;
-    bool waits = vcpu->irq.state == IRQ_OFFERED || vcpu->irq.state == IRQ_WINDOW;
-    vmcb->intercept_cr_write = svm_assists.qemu && waits ? 1u << 8 : 0;
+    bool careful = svm_assists.qemu && vcpu->irq.state != IRQ_IDLE;
+    vmcb->intercept_cr_write = careful ? 1u << 8 : 0;
+    if (careful || svm_assists.pause_filter)
+        misc1 |= MISC1_PAUSE;
     vmcb->intercept_dr_read = vmcb->intercept_dr_write = dr;
     vmcb->intercept_misc1 = misc1;
     svm->clean &= ~CLEAN_I;

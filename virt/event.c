@@ -94,6 +94,7 @@ void event_update(struct vcpu *vcpu)
     }
     if (vcpu->pv.eoi_early)
         pv_eoi_disarm(vcpu);
+    vlapic_give_back(&vcpu->lapic);
     if (vcpu->event_vector) {
         offer(vcpu, IRQ_OFFERED, IRQ_FROM_EVENT, (uint8_t)vcpu->event_vector, true);
         return;
@@ -110,6 +111,7 @@ void event_update(struct vcpu *vcpu)
         offer(vcpu, IRQ_IDLE, IRQ_FROM_LAPIC, 0, false);
         return;
     }
+    vlapic_lend(&vcpu->lapic, (uint8_t)vector);
     offer(vcpu, IRQ_OFFERED, IRQ_FROM_LAPIC, (uint8_t)vector, false);
     if (vcpu->pv.eoi.msr & 1)
         pv_eoi_arm(vcpu, (uint8_t)vector);
@@ -122,7 +124,7 @@ void event_taken(struct vcpu *vcpu)
     if (taken.source == IRQ_FROM_EVENT) {
         vcpu->event_vector = 0;
     } else {
-        vlapic_accept(&vcpu->lapic, taken.vector);
+        vlapic_accept(&vcpu->lapic);
         if (vcpu->pv.eoi.msr & 1)
             pv_eoi_taken(vcpu, taken.vector);
     }

@@ -157,7 +157,7 @@ void pv_eoi_arm(struct vcpu *vcpu, uint8_t vector)
     struct vlapic *lapic = &vcpu->lapic;
     uint32_t *word = word_of(&vcpu->pv.eoi);
     if (!word || is_level(lapic, vector) || vlapic_isr_highest(lapic) >= 0 ||
-        !vlapic_irr_alone(lapic, vector))
+        vlapic_irr_highest(lapic) >= 0)
         return;
     __atomic_fetch_or(word, 1, __ATOMIC_SEQ_CST);
     vcpu->pv.eoi_early = true;

@@ -52,14 +52,6 @@ int vlapic_irr_highest(const struct vlapic *lapic)
     return highest(lapic->irr);
 }
 
-bool vlapic_irr_alone(const struct vlapic *lapic, uint8_t vector)
-{
-    uint32_t others = 0;
-    for (uint32_t i = 0; i < 8; i++)
-        others |= load_word(&lapic->irr[i]) & ~(i == vector >> 5 ? 1u << (vector & 31) : 0);
-    return others == 0;
-}
-
 int vlapic_isr_highest(const struct vlapic *lapic)
 {
     return highest(lapic->isr);
@@ -95,11 +87,24 @@ void vlapic_post(struct vlapic *lapic, uint8_t vector, bool level)
     __atomic_fetch_or(&lapic->irr[vector >> 5], bit, __ATOMIC_RELEASE);
 }
 
-void vlapic_accept(struct vlapic *lapic, uint8_t vector)
+void vlapic_lend(struct vlapic *lapic, uint8_t vector)
 {
-    uint32_t bit = 1u << (vector & 31);
-    __atomic_fetch_and(&lapic->irr[vector >> 5], ~bit, __ATOMIC_ACQ_REL);
-    lapic->isr[vector >> 5] |= bit;
+    __atomic_fetch_and(&lapic->irr[vector >> 5], ~(1u << (vector & 31)), __ATOMIC_ACQ_REL);
+    lapic->lent = vector;
+}
+
+void vlapic_give_back(struct vlapic *lapic)
+{
+    if (!lapic->lent)
+        return;
+    __atomic_fetch_or(&lapic->irr[lapic->lent >> 5], 1u << (lapic->lent & 31), __ATOMIC_RELEASE);
+    lapic->lent = 0;
+}
+
+void vlapic_accept(struct vlapic *lapic)
+{
+    lapic->isr[lapic->lent >> 5] |= 1u << (lapic->lent & 31);
+    lapic->lent = 0;
 }
 
 int vlapic_eoi(struct vlapic *lapic)
@@ -151,6 +156,7 @@ void vlapic_reset(struct vcpu *vcpu, bool init)
         __atomic_store_n(&lapic->tmr[i], 0, __ATOMIC_RELAXED);
         lapic->isr[i] = 0;
     }
+    lapic->lent = 0;
     lapic->tpr = 0;
     lapic->ldr = 0;
     lapic->dfr = 0xffffffffu;
@@ -357,6 +363,8 @@ static enum vlapic_result read_register(struct vcpu *vcpu, uint32_t reg, uint64_
         break;
     case REG_IRR ... REG_IRR + 7:
         *value = load_word(&lapic->irr[reg - REG_IRR]);
+        if (lapic->lent && lapic->lent >> 5 == reg - REG_IRR)
+            *value |= 1u << (lapic->lent & 31);
         break;
     case REG_ESR:
         *value = lapic->esr;

@@ -36,6 +36,7 @@ struct vlapic {
     uint32_t irr[8]; /* atomic: any CPU sets, the owner clears */
     uint32_t tmr[8]; /* atomic: set with irr; 1: level */
     uint32_t isr[8];
+    uint8_t lent; /* vector on offer to the CPU, not in irr; 0: none */
     uint8_t tpr;
     uint32_t id, ldr, dfr, svr, esr, esr_pending, icr2, icr;
     uint32_t lvt[LVTS];
@@ -77,12 +78,15 @@ static inline bool vlapic_x2(const struct vlapic *lapic)
 int vlapic_highest(const struct vlapic *lapic);
 /* Highest vector pending and in service; -1: none. */
 int vlapic_irr_highest(const struct vlapic *lapic);
-/* Nothing but this vector is pending. */
-bool vlapic_irr_alone(const struct vlapic *lapic, uint8_t vector);
+/* While a vector is on offer to the CPU it is out of IRR: the CPU takes it long before the kernel
+ * sees that, and from then on the same vector can become pending again. Given back, it is pending.
+ */
+void vlapic_lend(struct vlapic *lapic, uint8_t vector);
+void vlapic_give_back(struct vlapic *lapic);
 int vlapic_isr_highest(const struct vlapic *lapic);
 uint8_t vlapic_ppr(const struct vlapic *lapic);
-/* The CPU took the vector: from pending to in service. */
-void vlapic_accept(struct vlapic *lapic, uint8_t vector);
+/* The CPU took the lent vector: it is in service. */
+void vlapic_accept(struct vlapic *lapic);
 /* End of interrupt. Vector that the VMM must know of (level-triggered), or -1. */
 int vlapic_eoi(struct vlapic *lapic);
 /* The timer ran out: sets its vector pending, starts the next period. */

@@ -174,11 +174,11 @@ static void add_extended(struct vmm *vmm, struct table *table, uint32_t vcpus,
 
 /* --- KVM's leaves --- */
 
-#define KVM_CLOCKSOURCE  (1u << 0)
-#define KVM_NOP_IO_DELAY (1u << 1)
-#define KVM_CLOCKSOURCE2 (1u << 3)
-#define KVM_STEAL_TIME   (1u << 5)
-/* Not KVM_PV_EOI (bit 6): its part in hangs of SMP guests is not known (docs/caveats.md). */
+#define KVM_CLOCKSOURCE        (1u << 0)
+#define KVM_NOP_IO_DELAY       (1u << 1)
+#define KVM_CLOCKSOURCE2       (1u << 3)
+#define KVM_STEAL_TIME         (1u << 5)
+#define KVM_PV_EOI             (1u << 6)
 #define KVM_PV_SEND_IPI        (1u << 11)
 #define KVM_CLOCKSOURCE_STABLE (1u << 24)
 
@@ -187,9 +187,9 @@ static void add_kvm(struct table *table, const struct kinfo *kinfo)
     struct leaf *name = add(table, KVM_LEAF, 0, false);
     memcpy(&name->reg[CPUID_EBX], "KVMKVMKVM\0\0\0", 12);
     name->reg[CPUID_EAX] = TIMING_LEAF;
-    add(table, KVM_LEAF + 1, 0, false)->reg[CPUID_EAX] = KVM_CLOCKSOURCE | KVM_NOP_IO_DELAY |
-                                                         KVM_CLOCKSOURCE2 | KVM_STEAL_TIME |
-                                                         KVM_PV_SEND_IPI | KVM_CLOCKSOURCE_STABLE;
+    add(table, KVM_LEAF + 1, 0, false)->reg[CPUID_EAX] =
+        KVM_CLOCKSOURCE | KVM_NOP_IO_DELAY | KVM_CLOCKSOURCE2 | KVM_STEAL_TIME | KVM_PV_EOI |
+        KVM_PV_SEND_IPI | KVM_CLOCKSOURCE_STABLE;
     struct leaf *timing = add(table, TIMING_LEAF, 0, false);
     timing->reg[CPUID_EAX] = (uint32_t)kinfo->tsc_khz;
     timing->reg[CPUID_EBX] = LAPIC_HZ / 1000;

@@ -185,6 +185,11 @@ void apic_eoi(void)
     apic_write(APIC_EOI, 0);
 }
 
+void apic_look_again(void)
+{
+    apic_write(APIC_TPR, 0);
+}
+
 static void send(uint32_t apic_id, uint32_t command)
 {
     if (x2apic) {

@@ -14,6 +14,8 @@ void apic_init_cpu(void);
 uint32_t apic_id_self(void);
 bool apic_is_x2apic(void);
 void apic_eoi(void);
+/* Makes the APIC decide anew what to deliver. Real ones need no such hint. */
+void apic_look_again(void);
 /* Sends a fixed IPI to one CPU (index into cpus[]). */
 void apic_ipi(uint32_t cpu, uint8_t vector);
 /* NMI to all others, for panic and post-mortem. */

@@ -164,9 +164,8 @@ class Console(Machine):
         self.prompt()
 
 
-# One thread for all emulated CPUs. With one thread each, SMP guests hang at times on a busy
-# host, and whose fault that is has not been shown (docs/caveats.md); E2E_ACCEL=tcg,thread=multi runs the tests so all the same.
-ACCEL = os.environ.get("E2E_ACCEL", "tcg,thread=single")
+# A thread for each emulated CPU, so that CPUs really race; E2E_ACCEL=tcg,thread=single to compare.
+ACCEL = os.environ.get("E2E_ACCEL", "tcg,thread=multi")
 
 
 def qemu(*arguments, smp=2, memory=1024, cpu="max", machine="q35"):

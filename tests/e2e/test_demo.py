@@ -128,3 +128,7 @@ def test_paravirtual_features_in_linux():
         demo.shell(machine, "alpha", "awk '/^cpu / {print ($9 > 0) ? \"stolen\" : \"none\"}' "
                                      "/proc/stat", "^stolen$")
         demo.shell(machine, "beta", "dmesg | grep -c 'KVM setup\\|setup PV IPIs'", r"^[1-9]\d*$")
+        text = machine.command("domstats beta")
+        taken = int(re.search(r"vcpu\.0\.inject_intr\.sum=(\d+)", text).group(1))
+        ended = int(re.search(r"vcpu\.0\.pv_eoi\.sum=(\d+)", text).group(1))
+        harness.check(ended > taken // 2, f"{ended} of {taken} interrupts ended without an exit")

@@ -5,6 +5,7 @@
 
 #define VECTOR 0x58u
 #define ROUNDS 1000u
+#define MANY   2000u
 
 #define MSR_WALL_CLOCK  0x4b564d00u
 #define MSR_SYSTEM_TIME 0x4b564d01u
@@ -37,7 +38,7 @@ static volatile struct {
     uint8_t preempted, pad[47];
 } steal __attribute__((aligned(64)));
 static volatile uint32_t eoi_flag __attribute__((aligned(64)));
-static volatile uint32_t without_exit, halted, woken;
+static volatile uint32_t without_exit, halted, woken, give_up;
 static bool intel;
 
 static int64_t hypercall(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
@@ -139,6 +140,51 @@ static void take_ipi(uint32_t cpu)
     woken = 1;
 }
 
+static volatile uint32_t handled;
+
+/* As Linux does: end of interrupt first, then the work that the sender waits for. */
+static void ended_then_handled(struct trap_frame *f)
+{
+    ended(f);
+    handled++;
+}
+
+static void take_many(uint32_t cpu)
+{
+    (void)cpu;
+    wrmsr(MSR_PV_EOI, (uint64_t)&eoi_flag | 1);
+    handled = 0;
+    halted = 1;
+    interrupts_on();
+    while (handled < MANY && !give_up)
+        pause_cpu();
+    interrupts_off();
+    wrmsr(MSR_PV_EOI, 0);
+}
+
+/* The other CPU ends interrupts without exits, so the next one comes while the one before still
+ * looks pending from outside. None may be lost. */
+static void many_ipis(void)
+{
+    uint32_t sent = 0;
+    trap_set(VECTOR, ended_then_handled);
+    halted = 0;
+    smp_run(1, take_many);
+    while (!halted)
+        delay_us(100);
+    for (bool lost = false; sent < MANY && !lost; sent++) {
+        apic_icr(smp_apic_id(1), ICR_FIXED | VECTOR);
+        for (uint32_t wait = 0; handled == sent && !lost; wait++) {
+            lost = wait == 2000000;
+            pause_cpu();
+        }
+    }
+    give_up = 1;
+    check("pv.eoi_on_other_cpu_ends", smp_done(1, 2000000));
+    check_eq("pv.eoi_no_ipi_lost", handled, MANY);
+    trap_set(VECTOR, irq_counted);
+}
+
 static void others(uint32_t features)
 {
     uint32_t cpus = smp_start();
@@ -156,6 +202,8 @@ static void others(uint32_t features)
         check("pv.ipi_arrives", smp_done(1, 2000000) && irq_count[VECTOR] == before + 1);
         check_eq("pv.ipi_nobody", (uint64_t)hypercall(HC_SEND_IPI, 1, 0, 0xffffffff, VECTOR), 0);
     }
+    if (features & FEATURE_EOI)
+        many_ipis();
     if (features & FEATURE_UNHALT) {
         halted = woken = 0;
         smp_run(1, wait_in_hlt);

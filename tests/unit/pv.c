@@ -83,6 +83,12 @@ static uint32_t targets(uint32_t vector)
     return mask;
 }
 
+static void take_in(struct vlapic *lapic, uint8_t vector)
+{
+    vlapic_lend(lapic, vector);
+    vlapic_accept(lapic);
+}
+
 TEST(hypercalls)
 {
     begin();
@@ -129,7 +135,7 @@ TEST(eoi_without_exit)
     CHECK(pv_wrmsr(c, MSR_KVM_PV_EOI_EN, 0x5009));
     CHECK_EQ(foreign_pages, 1);
     vlapic_post(&c->lapic, 0x41, false);
-    vlapic_accept(&c->lapic, 0x41);
+    take_in(&c->lapic, 0x41);
     pv_eoi_taken(c, 0x41);
     CHECK_EQ(*word, 1);
     *word = 0; /* the guest ends it */
@@ -138,7 +144,7 @@ TEST(eoi_without_exit)
     CHECK(!c->pv.eoi_armed);
     /* another one waits: the guest must tell */
     vlapic_post(&c->lapic, 0x41, false);
-    vlapic_accept(&c->lapic, 0x41);
+    take_in(&c->lapic, 0x41);
     pv_eoi_taken(c, 0x41);
     vlapic_post(&c->lapic, 0x39, false);
     pv_eoi_sync(c, true);
@@ -149,10 +155,10 @@ TEST(eoi_without_exit)
     /* level-triggered: the I/O APIC must hear */
     uint64_t zero = 0;
     vlapic_wrmsr(c, 0x80b, &zero);
-    vlapic_accept(&c->lapic, 0x39);
+    take_in(&c->lapic, 0x39);
     vlapic_wrmsr(c, 0x80b, &zero);
     vlapic_post(&c->lapic, 0x41, true);
-    vlapic_accept(&c->lapic, 0x41);
+    take_in(&c->lapic, 0x41);
     pv_eoi_taken(c, 0x41);
     CHECK_EQ(*word, 0);
     CHECK(pv_wrmsr(c, MSR_KVM_PV_EOI_EN, 0));

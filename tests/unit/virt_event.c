@@ -94,6 +94,45 @@ TEST(nmi)
     CHECK(c->nmi_pending);
 }
 
+/* The CPU has taken a vector and the guest has ended it by PV EOI: the kernel has seen neither.
+ * What is sent then is another interrupt. */
+TEST(comes_again_before_the_kernel_sees_it_taken)
+{
+    fake_world();
+    vlapic_post(&c->lapic, 0x41, false);
+    event_update(c);
+    c->irq.state = IRQ_TAKEN;
+    vlapic_post(&c->lapic, 0x41, false);
+    event_taken(c);
+    CHECK_EQ(vlapic_isr_highest(&c->lapic), 0x41);
+    CHECK_EQ(vlapic_irr_highest(&c->lapic), 0x41);
+    vlapic_eoi(&c->lapic);
+    event_update(c);
+    CHECK_EQ(c->irq.state, IRQ_OFFERED);
+    CHECK_EQ(c->irq.vector, 0x41);
+}
+
+TEST(what_is_on_offer_is_pending)
+{
+    fake_world();
+    c->lapic.svr = 0x1ff;
+    vlapic_post(&c->lapic, 0x41, false);
+    event_update(c);
+    uint64_t value = 0;
+    CHECK_EQ(vlapic_rdmsr(c, 0x822, &value), VLAPIC_OK); /* IRR of 40h to 5fh */
+    CHECK_EQ(value, 2);
+    vlapic_post(&c->lapic, 0x41, false); /* not taken yet: one interrupt */
+    event_update(c);
+    taken();
+    CHECK_EQ(vlapic_irr_highest(&c->lapic), -1);
+    vlapic_eoi(&c->lapic);
+    vlapic_post(&c->lapic, 0x41, false);
+    event_update(c);
+    vlapic_reset(c, true);
+    event_update(c);
+    CHECK_EQ(c->irq.state, IRQ_IDLE);
+}
+
 TEST(offers)
 {
     fake_world();

@@ -51,6 +51,12 @@ static uint32_t targets(uint32_t vector)
     return mask;
 }
 
+static void take(struct vlapic *lapic, uint8_t vector)
+{
+    vlapic_lend(lapic, vector);
+    vlapic_accept(lapic);
+}
+
 TEST(priorities)
 {
     fake_world();
@@ -60,12 +66,12 @@ TEST(priorities)
     vlapic_post(l, 0x52, false);
     vlapic_post(l, 0x55, false);
     CHECK_EQ(vlapic_highest(l), 0x55);
-    vlapic_accept(l, 0x55);
+    take(l, 0x55);
     CHECK_EQ(vlapic_highest(l), -1); /* 0x52 is of the same class */
     CHECK_EQ(vlapic_ppr(l), 0x50);
     vlapic_post(l, 0x60, false);
     CHECK_EQ(vlapic_highest(l), 0x60);
-    vlapic_accept(l, 0x60);
+    take(l, 0x60);
     CHECK_EQ(vlapic_eoi(l), -1);
     CHECK_EQ(vlapic_isr_highest(l), 0x55);
     CHECK_EQ(vlapic_eoi(l), -1);
@@ -82,13 +88,13 @@ TEST(level_eoi)
     fake_world();
     struct vlapic *l = &v(0)->lapic;
     vlapic_post(l, 0x31, true);
-    vlapic_accept(l, 0x31);
+    take(l, 0x31);
     uint64_t value = 0;
     CHECK_EQ(vlapic_wrmsr(v(0), 0x80b, &value), VLAPIC_EOI);
     CHECK_EQ(value, 0x31);
     /* the same vector as an edge: no message */
     vlapic_post(l, 0x31, false);
-    vlapic_accept(l, 0x31);
+    take(l, 0x31);
     CHECK_EQ(put(0, 0x80b, 0), VLAPIC_OK);
     CHECK_EQ(put(0, 0x80b, 0), VLAPIC_OK); /* nothing in service */
 }
