@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the boot paths (multiboot2, PVH, own UEFI loader) tell the kernel, in one form.
  *
- * The structure lies in the kernel's own image, and nothing in it points at loader memory that must
- * stay as it is, but the package. */
+ * The structure lies in the boot program, whose memory the kernel gives away at the end of the
+ * boot; nothing in it points at loader memory that must stay as it is, but the package. */
 #ifndef BOOT_BOOTINFO_H
 #define BOOT_BOOTINFO_H
 
@@ -18,6 +18,7 @@ enum bootinfo_mem_type {
     BOOTINFO_MEM_MMIO,     /* the firmware's memory-mapped I/O (UEFI map only) */
     BOOTINFO_MEM_RESERVED, /* firmware runtime, reserved, unknown types */
     BOOTINFO_MEM_BAD,      /* defective RAM */
+    BOOTINFO_MEM_BOOT,     /* this program: RAM once the kernel has read struct bootinfo */
     BOOTINFO_MEM_KERNEL    /* the kernel image, __kernel_start to __kernel_end */
 };
 #define BOOTINFO_MEM_TYPES (BOOTINFO_MEM_KERNEL + 1u)
@@ -38,10 +39,17 @@ struct bootinfo_mem {
 #define BOOTINFO_CMDLINE ROOT_CMDLINE
 #define BOOTINFO_RSDP    36u
 
+/* How further CPUs come to 64-bit mode; host-physical addresses below 4 GiB. */
+struct cpu_start {
+    uint64_t page;       /* RAM below 1 MiB that is nobody else's; 0: none */
+    uint64_t gdt, entry; /* boot_gdt, boot_entry_cpu */
+};
+
 struct bootinfo {
     const char *error;     /* not NULL: why Mullion cannot start; then only fb and cmdline count */
     uint64_t boot_tsc;     /* TSC when the kernel got control */
-    uint64_t kernel_base;  /* host-physical address of __kernel_start, 2 MiB aligned, below 4 GiB */
+    volatile void *screen; /* with error: the frame buffer or VGA text, NULL: none */
+    uint64_t kernel_base;  /* host-physical address of __kernel_start, below 4 GiB */
     uint64_t kernel_size;  /* bytes, page-rounded */
     uint64_t package_base; /* host-physical; 0 with package_size 0: the loader brought none */
     uint64_t package_size; /* exact bytes as the loader gave them */
@@ -49,18 +57,19 @@ struct bootinfo {
     uint32_t rsdp_copied;             /* valid bytes of it: 20 or 36; 0: none */
     char boot_method[16];             /* "multiboot2", "pvh", "uefi" */
     char cmdline[BOOTINFO_CMDLINE];   /* zero-terminated */
+    struct cpu_start cpu_start;
     uint32_t mem_count;
     struct root_framebuffer fb;
     struct bootinfo_mem mem[BOOTINFO_MEM_MAX];
 };
 
 /* The kernel's C entry: ring 0, 64-bit, interrupts off, boot stack of 16 KiB, NXE and WP on, the
- * page tables of boot/entry.S (low 4 GiB identity-mapped, kernel image high, all writable). */
+ * page tables of boot/entry.S (low 4 GiB identity-mapped, the image high, all writable). */
 _Noreturn void kernel_main(const struct bootinfo *info);
 
-/* While CR3 is still boot/entry.S's: host-physical memory as a pointer. Below 4 GiB it is the
- * identity map; above, 2 MiB pages of a window of 1 GiB that is never given back. NULL: the window
- * is full, or the range wraps. */
+/* In the boot program: while CR3 is still boot/entry.S's: host-physical memory as a pointer. Below
+ * 4 GiB it is the identity map; above, 2 MiB pages of a window of 1 GiB that is never given back.
+ * NULL: the window is full, or the range wraps. */
 void *early_map(uint64_t pa, uint64_t size);
 
 #endif

@@ -3,7 +3,6 @@
 #include "abi/kinfo.h"
 #include "arch/x86_64/acpi.h"
 #include "arch/x86_64/apic.h"
-#include "arch/x86_64/bootmap.h"
 #include "arch/x86_64/idle.h"
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/ioapic.h"
@@ -24,7 +23,6 @@
 #define POOL_PER_CPU (64 * 1024ull)
 
 struct kinfo *kinfo;
-uint64_t trampoline_pa;
 static const struct bootinfo *boot;
 
 void call_on_kernel_stack(void (*fn)(void), uint64_t stack);
@@ -43,18 +41,6 @@ static uint64_t ram_size(void)
         if (boot->mem[i].type == BOOTINFO_MEM_RAM)
             size += boot->mem[i].size;
     return size;
-}
-
-/* CPUs start in real mode: a page of low RAM, as high as possible to stay clear of the BIOS. */
-static void choose_trampoline(void)
-{
-    for (uint32_t i = 0; i < boot->mem_count; i++) {
-        const struct bootinfo_mem *m = &boot->mem[i];
-        uint64_t end = MIN(m->base + m->size, 0xa0000ull);
-        if (m->type == BOOTINFO_MEM_RAM && end > m->base && end - m->base >= PAGE_SIZE &&
-            m->base < end)
-            trampoline_pa = align_down(end, PAGE_SIZE) - PAGE_SIZE;
-    }
 }
 
 static void fill_kinfo(void)
@@ -95,7 +81,7 @@ static void bsp_main(void)
     cpu->apic_id = apic_id_self();
     virt_init();
     cpu_up();
-    smp_start((uint32_t)cmdline_number("maxcpus", UINT32_MAX), ap_main);
+    smp_start((uint32_t)cmdline_number("maxcpus", UINT32_MAX), &boot->cpu_start, ap_main);
     fill_kinfo();
     kprintf("%u CPUs, %llu MHz, kernel pool %llu KiB\n", cpu_count,
             (unsigned long long)tsc_khz / 1000, (unsigned long long)kmem_total() / 1024);
@@ -128,7 +114,6 @@ void kernel_main(const struct bootinfo *info)
     tsc_calibrate();
     mitigations_init();
     idle_init();
-    choose_trampoline();
     kinfo = kmem_pages(0);
     struct cpu *cpu = cpu_create(0, 0);
     if (!kinfo || !cpu)

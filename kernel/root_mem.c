@@ -100,6 +100,7 @@ static void add_entry(struct root_info *info, const struct bootinfo_mem *m)
     uint64_t end = m->base + m->size;
     switch (m->type) {
     case BOOTINFO_MEM_RAM:
+    case BOOTINFO_MEM_BOOT:
         add_ram(info, m->base, end);
         break;
     case BOOTINFO_MEM_PACKAGE:

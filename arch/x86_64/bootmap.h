@@ -10,7 +10,4 @@ void *boot_map(hpa_t pa, uint64_t size);
 /* The same, writable: for what the root task starts with. */
 void *boot_map_write(hpa_t pa, uint64_t size);
 
-/* Host-physical address of a page below 1 MiB that is nobody else's: CPUs start there. 0: none. */
-extern uint64_t trampoline_pa;
-
 #endif

@@ -45,7 +45,7 @@ struct kmem_range kmem_range[KMEM_RANGES];
 uint32_t kmem_range_count;
 
 extern char __text_start[], __text_end[], __rodata_start[], __rodata_end[], __data_start[],
-    __bss_end[], __symbols_start[], __symbols_end[], __kernel_start[];
+    __bss_end[], __symbols_start[], __symbols_end[], __kernel_start[], __boot_start[], __boot_end[];
 void kmem_add_mapped(void *chunk);
 
 static struct ptab kernel_ptab = {.format = &kernel_pt_format};
@@ -147,6 +147,9 @@ void kpaging_init(const struct bootinfo *info, uint64_t pool)
     map_image(__rodata_start, __rodata_end, MAP_READ);
     map_image(__data_start, __bss_end, MAP_READ | MAP_WRITE);
     map_image(__symbols_start, __symbols_end, MAP_READ);
+    kernel_ptab.format = &boot_pt_format; /* its stack, and struct bootinfo */
+    map_image(__boot_start, __boot_end, MAP_READ | MAP_WRITE);
+    kernel_ptab.format = &kernel_pt_format;
     must(ptab_map(&kernel_ptab, PHYS_WINDOW + base + CHUNK, hpa(base + CHUNK), CHUNK,
                   MAP_READ | MAP_WRITE),
          "first chunk");
@@ -186,8 +189,6 @@ bool kmem_add(hpa_t base, uint64_t size)
 
 volatile void *kmap_mmio(hpa_t pa, uint64_t size)
 {
-    if (!kernel_ptab.root)
-        return early_map(pa.v, size);
     uint64_t first = align_down(pa.v, PAGE_SIZE);
     uint64_t bytes = align_up(pa.v + size, PAGE_SIZE) - first;
     uint64_t va = __atomic_fetch_add(&mmio_next, bytes, __ATOMIC_RELAXED);
@@ -270,6 +271,8 @@ void kpaging_end_boot(void)
     void *free_list = NULL;
     if (boot_next > BOOT_WINDOW)
         ptab_unmap(&kernel_ptab, BOOT_WINDOW, boot_next - BOOT_WINDOW, &free_list);
+    ptab_unmap(&kernel_ptab, (uint64_t)__boot_start, (uint64_t)(__boot_end - __boot_start),
+               &free_list);
     /* The one table below the PML4 may be among them: then its slot is empty, and nothing uses it
      * again. Other CPUs have never touched the window, and only the kernel's own root has been in
      * use. */

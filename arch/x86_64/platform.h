@@ -38,7 +38,8 @@ void cpu_init_registers(void);
 /* Starts all enabled CPUs of the MADT (at most limit), each running entry() on its own stack with
  * its GDT, TSS and IDT loaded. Fills cpus[] and cpu_count; those that do not answer within 1 s are
  * logged and left out. The boot CPU is cpus[0]. */
-void smp_start(uint32_t limit, void (*entry)(void));
+struct cpu_start;
+void smp_start(uint32_t limit, const struct cpu_start *start, void (*entry)(void));
 /* Creates the structure, stacks, GDT and TSS of one CPU; NULL: no memory. Used by smp_start and for
  * the boot CPU. */
 struct cpu *cpu_create(uint32_t id, uint32_t apic_id);

@@ -3,13 +3,13 @@
  * (SDM vol. 3, "Typical AP Initialization Sequence"). */
 #include "arch/x86_64/acpi.h"
 #include "arch/x86_64/apic.h"
-#include "arch/x86_64/bootmap.h"
 #include "arch/x86_64/cpublock.h"
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/klog.h"
 #include "arch/x86_64/kpaging.h"
 #include "arch/x86_64/platform.h"
 #include "arch/x86_64/smp.h"
+#include "boot/bootinfo.h"
 #include "lib/string.h"
 
 #define INIT_WAIT_US    100u   /* the manual's 10 ms are for CPUs older than 64-bit mode */
@@ -19,10 +19,10 @@
 
 extern const uint8_t __trampoline_start[], __trampoline_end[]; /* linker.ld */
 extern const uint8_t trampoline_gdt[], trampoline_entry[];     /* words of it to be filled in */
-extern const uint8_t boot_gdt[], boot_entry_cpu[];             /* boot/entry.S */
 
 void call_on_kernel_stack(void (*fn)(void), uint64_t stack); /* entry.S */
 
+static struct cpu_start cpu_start;
 static uint64_t kernel_cr3;
 static void (*cpu_entry)(void);
 static uint64_t start_stack;      /* of the CPU that is being started */
@@ -36,12 +36,12 @@ static void set_word(uint8_t *page, const uint8_t *word, uint64_t value)
 
 static void fill_trampoline(void)
 {
-    uint8_t *page = hpa_to_kva(hpa(trampoline_pa));
+    uint8_t *page = hpa_to_kva(hpa(cpu_start.page));
 
     memset(page, 0, PAGE_SIZE);
     memcpy(page, __trampoline_start, (size_t)(__trampoline_end - __trampoline_start));
-    set_word(page, trampoline_gdt, kpaging_image_pa(boot_gdt));
-    set_word(page, trampoline_entry, kpaging_image_pa(boot_entry_cpu));
+    set_word(page, trampoline_gdt, cpu_start.gdt);
+    set_word(page, trampoline_entry, cpu_start.entry);
 }
 
 /* First C code of a started CPU on its own stack. */
@@ -77,7 +77,7 @@ static bool wait_for(uint32_t apic_id, uint64_t us)
 
 static bool start_cpu(uint32_t apic_id)
 {
-    uint8_t page = (uint8_t)(trampoline_pa >> PAGE_SHIFT);
+    uint8_t page = (uint8_t)(cpu_start.page >> PAGE_SHIFT);
 
     apic_init_ipi(apic_id);
     wait_for(apic_id, INIT_WAIT_US);
@@ -127,8 +127,9 @@ static bool grow_cpus(void)
     return true;
 }
 
-void smp_start(uint32_t limit, void (*entry)(void))
+void smp_start(uint32_t limit, const struct cpu_start *start, void (*entry)(void))
 {
+    cpu_start = *start;
     cpu_entry = entry;
     if (!grow_cpus())
         return;
@@ -137,7 +138,7 @@ void smp_start(uint32_t limit, void (*entry)(void))
             cpus[0]->node = acpi.cpu[i].domain;
     if (acpi.cpu_count < 2 || limit < 2)
         return;
-    if (!trampoline_pa || trampoline_pa >= MIB || !kmap_foreign(hpa(trampoline_pa))) {
+    if (!cpu_start.page || cpu_start.page >= MIB || !kmap_foreign(hpa(cpu_start.page))) {
         kprintf("smp: no page below 1 MiB to start CPUs from\n");
         return;
     }
@@ -146,6 +147,6 @@ void smp_start(uint32_t limit, void (*entry)(void))
     for (uint32_t i = 0; i < acpi.cpu_count && cpu_count < limit; i++)
         if (acpi.cpu[i].enabled && acpi.cpu[i].apic_id != cpus[0]->apic_id)
             start_one(i);
-    kunmap_foreign(hpa(trampoline_pa));
+    kunmap_foreign(hpa(cpu_start.page));
     kprintf("smp: %u CPUs\n", cpu_count);
 }
