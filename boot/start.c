@@ -2,18 +2,42 @@
 /* boot/entry.S comes here: finds the parser for the boot protocol, and enters the kernel. */
 #include <stddef.h>
 #include "arch/x86_64/smp.h"
-#include "boot/parse.h"
+#include "arch/x86_64/platform.h"
 #include "boot/layout.h"
+#include "boot/parse.h"
+#include "lib/format.h"
+#include "lib/string.h"
 
 extern char __boot_start[], __boot_end[], __kernel_start[], __kernel_end[]; /* linker.ld */
 extern const char boot_gdt[], boot_entry_cpu[];                             /* boot/entry.S */
 
 static struct bootinfo info;
 static struct memmap map;
+static char error_text[256];
+
+void boot_note(const char *format, ...)
+{
+    va_list args;
+    size_t used = strlen(info.log);
+    va_start(args, format);
+    format_args(info.log + used, sizeof(info.log) - used, format, args);
+    va_end(args);
+}
+
+const char *boot_error(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    format_args(error_text, sizeof(error_text), format, args);
+    va_end(args);
+    return error_text;
+}
 
 #define VGA_TEXT      0xb8000u
 #define VGA_TEXT_SIZE 4000u
 #define LOW_RAM_END   0xa0000u
+#define POOL_PIECE    (2 * MIB)
+#define POOL_BASE     (6 * MIB) /* besides what CPUs and page tables of much RAM need */
 
 _Noreturn void boot_main(uint32_t kind, uint64_t info_pa, uint64_t image_pa, uint64_t tsc);
 
@@ -40,6 +64,35 @@ static uint64_t start_page(void)
             page = end - 4096;
     }
     return page;
+}
+
+/* The kernel's first memory; with a little below for the log, which must not lie at the end of RAM,
+ * where firmware works. */
+static const char *take_pool(void)
+{
+    uint64_t ram = 0;
+    for (uint32_t i = 0; i < info.mem_count; i++)
+        ram += info.mem[i].type == BOOTINFO_MEM_RAM ? info.mem[i].size : 0;
+    memcpy(cmdline, info.cmdline, sizeof(info.cmdline));
+    info.pool_size = align_up(cmdline_number("kmem", POOL_BASE + ram / 2048), POOL_PIECE);
+    info.pool_base = info.pool_size > 4 * GIB ? 0
+                                              : boot_take(&info, BOOTINFO_KEPT, info.pool_size,
+                                                          POOL_PIECE, BOOTINFO_MEM_KERNEL);
+    if (info.pool_base && info.pool_size)
+        return NULL;
+    return boot_error("no %llu MiB of contiguous RAM between 16 MiB and 4 GiB for the kernel",
+                      info.pool_size / MIB);
+}
+
+/* Everything that is read or decided once. */
+static const char *prepare(void)
+{
+    const char *error = take_pool();
+    if (error)
+        return error;
+    acpi_init(&info);
+    error = tsc_calibrate(&info);
+    return error ? error : root_load(&info);
 }
 
 /* Where the loader has put something of the image. */
@@ -75,6 +128,8 @@ _Noreturn void boot_main(uint32_t kind, uint64_t info_pa, uint64_t image_pa, uin
         info.error = memmap_finish(&map, &info);
     info.cpu_start =
         (struct cpu_start){start_page(), pa(boot_gdt, image_pa), pa(boot_entry_cpu, image_pa)};
+    if (!info.error)
+        info.error = prepare();
     if (info.error)
         info.screen = find_screen();
     kernel_main(&info);

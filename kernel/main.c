@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From the boot code to the root task. */
 #include "abi/kinfo.h"
-#include "arch/x86_64/acpi.h"
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/idle.h"
 #include "arch/x86_64/insn.h"
@@ -19,9 +18,6 @@
 #include "lib/string.h"
 #include "sched/sc.h"
 
-#define POOL_BASE    (6 * MIB) /* besides what CPUs and page tables of much RAM need */
-#define POOL_PER_CPU (64 * 1024ull)
-
 struct kinfo *kinfo;
 static const struct bootinfo *boot;
 
@@ -32,15 +28,6 @@ static void copy_text(char *to, const char *from, size_t size)
     size_t length = MIN(strlen(from), size - 1);
     memcpy(to, from, length);
     to[length] = 0;
-}
-
-static uint64_t ram_size(void)
-{
-    uint64_t size = 0;
-    for (uint32_t i = 0; i < boot->mem_count; i++)
-        if (boot->mem[i].type == BOOTINFO_MEM_RAM)
-            size += boot->mem[i].size;
-    return size;
 }
 
 static void fill_kinfo(void)
@@ -81,7 +68,7 @@ static void bsp_main(void)
     cpu->apic_id = apic_id_self();
     virt_init();
     cpu_up();
-    smp_start((uint32_t)cmdline_number("maxcpus", UINT32_MAX), &boot->cpu_start, ap_main);
+    smp_start((uint32_t)cmdline_number("maxcpus", UINT32_MAX), boot, ap_main);
     fill_kinfo();
     kprintf("%u CPUs, %llu MHz, kernel pool %llu KiB\n", cpu_count,
             (unsigned long long)tsc_khz / 1000, (unsigned long long)kmem_total() / 1024);
@@ -95,23 +82,21 @@ static void bsp_main(void)
 void kernel_main(const struct bootinfo *info)
 {
     boot = info;
+    tsc_khz = info->tsc_khz;
     klog_init_serial();
     copy_text(cmdline, info->cmdline, BOOTINFO_CMDLINE);
     kprintf("Mullion %s, booted by %s\n", MULLION_VERSION, info->boot_method);
+    klog_write(info->log, strlen(info->log));
     if (info->error) {
         klog_init_screen(info);
         panic("Mullion cannot start: %s", info->error);
     }
     features_init();
-    kpaging_init(info, cmdline_number("kmem", POOL_BASE + ram_size() / 2048));
+    kpaging_init(info);
     klog_init_screen(info);
-    uint64_t size;
-    hpa_t persistent = kpaging_persistent(&size);
-    klog_init_persistent(persistent, size);
-    acpi_init(info->rsdp_copy, info->rsdp_copied);
-    apic_init();
-    ioapic_init();
-    tsc_calibrate();
+    klog_init_persistent(hpa(info->pool_base - BOOTINFO_KEPT), BOOTINFO_KEPT);
+    apic_init(info->acpi.nmi_lint);
+    ioapic_init(&info->acpi);
     mitigations_init();
     idle_init();
     kinfo = kmem_pages(0);

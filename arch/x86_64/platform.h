@@ -23,7 +23,6 @@ extern uint64_t tsc_khz;
 void features_init(void); /* boot CPU */
 /* Whether this runs on the hypervisor with this signature of twelve bytes. */
 bool hypervisor_is(const char *name);
-void tsc_calibrate(void); /* what CPUID states if HPET or PM timer agree, else they */
 /* A counter and the TSC at one instant; window: how long, in TSC ticks, the reading took. The best
  * of several readings. */
 struct tsc_sample {
@@ -38,8 +37,8 @@ void cpu_init_registers(void);
 /* Starts all enabled CPUs of the MADT (at most limit), each running entry() on its own stack with
  * its GDT, TSS and IDT loaded. Fills cpus[] and cpu_count; those that do not answer within 1 s are
  * logged and left out. The boot CPU is cpus[0]. */
-struct cpu_start;
-void smp_start(uint32_t limit, const struct cpu_start *start, void (*entry)(void));
+struct bootinfo;
+void smp_start(uint32_t limit, const struct bootinfo *info, void (*entry)(void));
 /* Creates the structure, stacks, GDT and TSS of one CPU; NULL: no memory. Used by smp_start and for
  * the boot CPU. */
 struct cpu *cpu_create(uint32_t id, uint32_t apic_id);

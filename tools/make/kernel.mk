@@ -1,6 +1,7 @@
 # The kernel and the boot program in front of it: one ELF for GRUB, the UEFI loader and PVH.
-KERNEL_DIRS := arch/x86_64 kernel sched virt svm vmx lib
-KERNEL_SRC  := $(wildcard $(KERNEL_DIRS:%=%/*.c) $(KERNEL_DIRS:%=%/*.S))
+KERNEL_DIRS := arch/x86_64 kernel sched virt svm vmx
+KERNEL_LIB  := lib/format.c lib/string.c
+KERNEL_SRC  := $(wildcard $(KERNEL_DIRS:%=%/*.c) $(KERNEL_DIRS:%=%/*.S)) $(KERNEL_LIB)
 KERNEL_OBJ  := $(KERNEL_SRC:%=$(B)/kernel/%.o)
 
 $(B)/kernel/%.c.o: %.c $(GEN)/stamp
@@ -22,7 +23,8 @@ $(GEN)/arch/offsets.h: arch/x86_64/offsets.c.in $(GEN)/stamp
 # The boot program is linked apart, with helpers of its own, and known to the kernel by its entry points
 # only; what it may know of the kernel is BOOT_NEEDS. Its sections are prefixed, so that linker.ld can
 # put them where the memory is given away after the boot.
-BOOT_SRC   := $(wildcard boot/*.c boot/*.S) lib/string.c
+BOOT_SRC   := $(wildcard boot/*.c boot/*.S) $(KERNEL_LIB) lib/package.c lib/sha256.c \
+              arch/x86_64/cmdline.c arch/x86_64/tsc.c
 BOOT_OBJ   := $(BOOT_SRC:%=$(B)/kernel/%.o)
 BOOT_ENTRY := boot_entry_uefi
 BOOT_NEEDS := __boot_end __boot_start __kernel_end __kernel_large_pages __kernel_start kernel_main \
