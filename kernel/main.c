@@ -38,6 +38,7 @@ static void fill_kinfo(void)
     kinfo->vendor = features.vendor;
     kinfo->virt = virt_kind();
     kinfo->assists = virt_assists;
+    kinfo->xcr0 = features.xsave ? features.xcr0 : 0;
     memcpy(kinfo->cpu_name, features.name, sizeof(kinfo->cpu_name));
     copy_text(kinfo->version, MULLION_VERSION, sizeof(kinfo->version));
 }
