@@ -2,14 +2,14 @@
 /* Each rule with a state that breaks it and no rule before it. */
 #include "test.h"
 
-#include "vmx/checker.c"
+#include "vmm/vmx_rules.c"
 
 #define TSS 0x8bu
 
 /* 64-bit code in ring 0. */
-static struct guest_state good(void)
+static struct vmx_state good(void)
 {
-    struct guest_state s = {
+    struct vmx_state s = {
         .cr0 = 0x80050033,
         .cr3 = 0x1000,
         .cr4 = 0x20a0 | CR4_PAE,
@@ -29,49 +29,49 @@ static struct guest_state good(void)
         .unrestricted = true,
     };
     for (uint32_t i = SEG_ES; i <= SEG_GS; i++)
-        s.seg[i] = (struct guest_segment){.limit = 0xffffffff, .access = 0xc093, .selector = 0x18};
-    s.seg[SEG_CS] = (struct guest_segment){.limit = 0xffffffff, .access = 0xa09b, .selector = 0x10};
-    s.seg[SEG_TR] = (struct guest_segment){.limit = 0x67, .access = TSS, .selector = 0x40};
+        s.seg[i] = (struct vmx_segment){.limit = 0xffffffff, .access = 0xc093, .selector = 0x18};
+    s.seg[SEG_CS] = (struct vmx_segment){.limit = 0xffffffff, .access = 0xa09b, .selector = 0x10};
+    s.seg[SEG_TR] = (struct vmx_segment){.limit = 0x67, .access = TSS, .selector = 0x40};
     s.seg[SEG_LDTR].access = ACCESS_UNUSABLE;
     s.gdtr.limit = s.idtr.limit = 0xffff;
     return s;
 }
 
-static struct guest_state good_v86(void)
+static struct vmx_state good_v86(void)
 {
-    struct guest_state s = good();
+    struct vmx_state s = good();
     s.entry = 0;
     s.efer = 0;
     s.cr4 = 0x2000;
     s.rip = 0x100;
     s.rflags = 0x20202;
     for (uint32_t i = SEG_ES; i <= SEG_GS; i++)
-        s.seg[i] = (struct guest_segment){
+        s.seg[i] = (struct vmx_segment){
             .base = 0x1000, .limit = 0xffff, .access = 0xf3, .selector = 0x100};
     return s;
 }
 
 TEST(good_states_pass)
 {
-    struct guest_state s = good();
-    CHECK(checker_rule(&s) == NULL);
+    struct vmx_state s = good();
+    CHECK(vmx_rule(&s) == NULL);
     s = good_v86();
-    CHECK(checker_rule(&s) == NULL);
+    CHECK(vmx_rule(&s) == NULL);
 }
 
-#define BREAKS(name, from, text, ...)        \
-    TEST(name)                               \
-    {                                        \
-        struct guest_state s = from();       \
-        struct guest_segment *seg = s.seg;   \
-        (void)seg;                           \
-        __VA_ARGS__;                         \
-        const char *rule = checker_rule(&s); \
-        CHECK(rule != NULL);                 \
-        if (strcmp(rule, text))              \
-            printf("got: %s\n", rule);       \
-        CHECK(strcmp(rule, text) == 0);      \
-        CHECK(strlen(rule) < 64);            \
+#define BREAKS(name, from, text, ...)    \
+    TEST(name)                           \
+    {                                    \
+        struct vmx_state s = from();     \
+        struct vmx_segment *seg = s.seg; \
+        (void)seg;                       \
+        __VA_ARGS__;                     \
+        const char *rule = vmx_rule(&s); \
+        CHECK(rule != NULL);             \
+        if (strcmp(rule, text))          \
+            printf("got: %s\n", rule);   \
+        CHECK(strcmp(rule, text) == 0);  \
+        CHECK(strlen(rule) < 64);        \
     }
 
 BREAKS(cr0_one, good, "CR0: a bit that VMX fixes to 1 is 0", s.cr0 &= ~0x20ull)

@@ -1,9 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One function a group of the manual's; each gives the sentence of the rule, or NULL. */
-#include "vmx/checker.h"
+#include "vmm/vmx_rules.h"
 
-#include "vmx/segment.h"
-#include "vmx/vmcs.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Fields of the VMCS: access rights, entry controls, interruption information, interruptibility. */
+#define ACCESS_TYPE             0x0000fu
+#define ACCESS_S                0x00010u
+#define ACCESS_DPL(a)           ((a) >> 5 & 3u)
+#define ACCESS_P                0x00080u
+#define ACCESS_RESERVED         0xfffe0f00u
+#define ACCESS_L                0x02000u
+#define ACCESS_DB               0x04000u
+#define ACCESS_G                0x08000u
+#define ACCESS_UNUSABLE         0x10000u
+#define ENTRY_GUEST_64BIT       (1u << 9)
+#define INTERRUPTION_TYPE(info) ((info) >> 8 & 7u)
+#define INTERRUPTION_VALID      (1u << 31)
+#define TYPE_EXTINT             0u
+#define TYPE_NMI                2u
+#define BLOCK_STI               (1u << 0)
+#define BLOCK_MOV_SS            (1u << 1)
+#define BLOCK_SMI               (1u << 2)
+#define BLOCK_NMI               (1u << 3)
 
 #define CR0_PE        (1ull << 0)
 #define CR0_PG        (1ull << 31)
@@ -37,13 +59,13 @@ static const char *first_broken(const struct rule *rules, uint32_t count)
 }
 #define FIRST_BROKEN(rules) first_broken(rules, ARRAY_LEN(rules))
 
-static bool canonical(const struct guest_state *s, uint64_t address)
+static bool canonical(const struct vmx_state *s, uint64_t address)
 {
     uint32_t unused = 64 - s->linear_bits;
     return (uint64_t)((int64_t)(address << unused) >> unused) == address;
 }
 
-static bool in_64(const struct guest_state *s)
+static bool in_64(const struct vmx_state *s)
 {
     return (s->entry & ENTRY_GUEST_64BIT) != 0;
 }
@@ -56,7 +78,7 @@ static bool pat_valid(uint64_t pat)
     return true;
 }
 
-static const char *control_registers(const struct guest_state *s)
+static const char *control_registers(const struct vmx_state *s)
 {
     bool paging = (s->cr0 & CR0_PG) != 0, lma = (s->efer & EFER_LMA) != 0;
     uint64_t must = s->cr0_fixed0 & ~CR0_CACHE;
@@ -83,10 +105,10 @@ static const char *control_registers(const struct guest_state *s)
     return FIRST_BROKEN(rules);
 }
 
-static const char *virtual_8086(const struct guest_state *s)
+static const char *virtual_8086(const struct vmx_state *s)
 {
     for (uint32_t i = SEG_ES; i <= SEG_GS; i++) {
-        const struct guest_segment *g = &s->seg[i];
+        const struct vmx_segment *g = &s->seg[i];
         const struct rule rules[] = {
             {g->base != (uint64_t)g->selector << 4, "virtual-8086: base is not selector * 16"},
             {g->limit != 0xffff, "virtual-8086: limit is not ffff"},
@@ -99,15 +121,15 @@ static const char *virtual_8086(const struct guest_state *s)
     return NULL;
 }
 
-static bool limit_broken(const struct guest_segment *g)
+static bool limit_broken(const struct vmx_segment *g)
 {
     bool large = (g->access & ACCESS_G) != 0;
     return ((g->limit & 0xfff) != 0xfff && large) || (g->limit >> 20 && !large);
 }
 
-static const char *code_segment(const struct guest_state *s)
+static const char *code_segment(const struct vmx_state *s)
 {
-    const struct guest_segment *cs = &s->seg[SEG_CS], *ss = &s->seg[SEG_SS];
+    const struct vmx_segment *cs = &s->seg[SEG_CS], *ss = &s->seg[SEG_SS];
     uint32_t type = cs->access & ACCESS_TYPE, dpl = ACCESS_DPL(cs->access);
     uint32_t stack = ACCESS_DPL(ss->access);
     bool data = s->unrestricted && type == 3, conforming = type == 13 || type == 15;
@@ -127,9 +149,9 @@ static const char *code_segment(const struct guest_state *s)
     return FIRST_BROKEN(rules);
 }
 
-static const char *stack_segment(const struct guest_state *s)
+static const char *stack_segment(const struct vmx_state *s)
 {
-    const struct guest_segment *ss = &s->seg[SEG_SS], *cs = &s->seg[SEG_CS];
+    const struct vmx_segment *ss = &s->seg[SEG_SS], *cs = &s->seg[SEG_CS];
     uint32_t type = ss->access & ACCESS_TYPE, dpl = ACCESS_DPL(ss->access);
     bool usable = !(ss->access & ACCESS_UNUSABLE), real = !(s->cr0 & CR0_PE);
     const struct rule rules[] = {
@@ -147,7 +169,7 @@ static const char *stack_segment(const struct guest_state *s)
     return FIRST_BROKEN(rules);
 }
 
-static const char *data_segment(const struct guest_state *s, const struct guest_segment *g)
+static const char *data_segment(const struct vmx_state *s, const struct vmx_segment *g)
 {
     uint32_t type = g->access & ACCESS_TYPE;
     bool upper = g == &s->seg[SEG_FS] || g == &s->seg[SEG_GS];
@@ -169,9 +191,9 @@ static const char *data_segment(const struct guest_state *s, const struct guest_
     return FIRST_BROKEN(rules);
 }
 
-static const char *system_segments(const struct guest_state *s)
+static const char *system_segments(const struct vmx_state *s)
 {
-    const struct guest_segment *tr = &s->seg[SEG_TR], *ldtr = &s->seg[SEG_LDTR];
+    const struct vmx_segment *tr = &s->seg[SEG_TR], *ldtr = &s->seg[SEG_LDTR];
     uint32_t type = tr->access & ACCESS_TYPE;
     bool usable = !(ldtr->access & ACCESS_UNUSABLE);
     const struct rule rules[] = {
@@ -198,7 +220,7 @@ static const char *system_segments(const struct guest_state *s)
     return FIRST_BROKEN(rules);
 }
 
-static const char *segments(const struct guest_state *s)
+static const char *segments(const struct vmx_state *s)
 {
     const char *text = NULL;
     if (s->rflags & RFLAGS_VM) {
@@ -214,7 +236,7 @@ static const char *segments(const struct guest_state *s)
     return text ? text : system_segments(s);
 }
 
-static const char *rip_and_rflags(const struct guest_state *s)
+static const char *rip_and_rflags(const struct vmx_state *s)
 {
     bool long_code = in_64(s) && (s->seg[SEG_CS].access & ACCESS_L);
     bool extint = (s->event & INTERRUPTION_VALID) && INTERRUPTION_TYPE(s->event) == TYPE_EXTINT;
@@ -230,7 +252,7 @@ static const char *rip_and_rflags(const struct guest_state *s)
     return FIRST_BROKEN(rules);
 }
 
-static const char *non_registers(const struct guest_state *s)
+static const char *non_registers(const struct vmx_state *s)
 {
     uint32_t block = s->interruptibility, shadow = block & (BLOCK_STI | BLOCK_MOV_SS);
     bool event = (s->event & INTERRUPTION_VALID) != 0;
@@ -256,7 +278,7 @@ static const char *non_registers(const struct guest_state *s)
     return FIRST_BROKEN(rules);
 }
 
-static const char *page_pointers(const struct guest_state *s)
+static const char *page_pointers(const struct vmx_state *s)
 {
     if (!(s->cr0 & CR0_PG) || !(s->cr4 & CR4_PAE) || in_64(s))
         return NULL;
@@ -267,9 +289,9 @@ static const char *page_pointers(const struct guest_state *s)
     return NULL;
 }
 
-const char *checker_rule(const struct guest_state *s)
+const char *vmx_rule(const struct vmx_state *s)
 {
-    static const char *(*const groups[])(const struct guest_state *) = {
+    static const char *(*const groups[])(const struct vmx_state *) = {
         control_registers, segments, rip_and_rflags, non_registers, page_pointers};
     for (uint32_t i = 0; i < ARRAY_LEN(groups); i++) {
         const char *text = groups[i](s);
