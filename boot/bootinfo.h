@@ -7,6 +7,7 @@
 #define BOOT_BOOTINFO_H
 
 #include "abi/kinfo.h"
+#include "arch/x86_64/cpu_features.h"
 #include "boot/acpi.h"
 
 /* A byte claimed by several ranges has the type that stands last here: reserved wins over RAM. */
@@ -82,6 +83,8 @@ struct bootinfo {
     char boot_method[16];             /* "multiboot2", "pvh", "uefi" */
     char cmdline[BOOTINFO_CMDLINE];   /* zero-terminated */
     struct cpu_start cpu_start;
+    struct cpu_features features;
+    struct mitigations mitigations;
     struct acpi_info acpi;
     struct root_task root;
     uint32_t mem_count;

@@ -101,14 +101,6 @@ static uint64_t measured(const char **name)
     return 0;
 }
 
-/* The twelve letters in EBX, ECX, EDX of a leaf. */
-static bool signature_is(uint32_t leaf, const char *letters)
-{
-    struct cpuid_regs r = cpuid(leaf, 0);
-    uint32_t words[] = {r.ebx, r.ecx, r.edx};
-    return memcmp(words, letters, sizeof(words)) == 0;
-}
-
 /* CPUID leaves 15h and 16h. */
 static uint64_t stated_by_cpu(void)
 {

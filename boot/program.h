@@ -23,6 +23,13 @@ __attribute__((format(printf, 1, 2))) const char *boot_error(const char *format,
 uint64_t boot_take(struct bootinfo *info, uint64_t below, uint64_t size, uint64_t align,
                    uint32_t type);
 
+/* The twelve letters in EBX, ECX, EDX of a CPUID leaf. */
+bool signature_is(uint32_t leaf, const char *letters);
+/* What the CPU is: info->features; what of its speculation must be kept in check:
+ * info->mitigations. Both are noted. */
+void features_read(struct bootinfo *info);
+void mitigations_decide(struct bootinfo *info, const char *choice); /* choice: mitigations= */
+
 /* Reads the tables below info->rsdp_copy into info->acpi. Problems are noted by table name; the
  * rest is still used. */
 void acpi_init(struct bootinfo *info);

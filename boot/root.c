@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Loads the root task, so that the kernel only has to map it. */
-#include "arch/x86_64/insn.h"
 #include "boot/program.h"
 #include "boot/root_elf.h"
 #include "boot/root_mem.h"
@@ -80,8 +79,7 @@ const char *root_load(struct bootinfo *info)
     at += ROOT_STACK_SIZE;
     add(root, ROOT_INFO_VA, at, info_size, MAP_READ);
     root->entry = elf.entry;
-    uint32_t phys_bits = cpuid_leaf(0x80000008, 0).eax & 0xff;
-    root_mem_describe(info, phys_bits ? phys_bits : 36, &root->info);
+    root_mem_describe(info, &root->info);
     memcpy((char *)at, &root->info, sizeof(root->info));
     return NULL;
 }

@@ -109,7 +109,7 @@ static void add_entry(struct root_info *info, const struct bootinfo_mem *m)
     }
 }
 
-void root_mem_describe(const struct bootinfo *boot, uint32_t phys_bits, struct root_info *info)
+void root_mem_describe(const struct bootinfo *boot, struct root_info *info)
 {
     uint64_t next = 0;
     acpi = &boot->acpi;
@@ -118,7 +118,7 @@ void root_mem_describe(const struct bootinfo *boot, uint32_t phys_bits, struct r
         add_entry(info, &boot->mem[i]);
         next = boot->mem[i].base + boot->mem[i].size;
     }
-    add_mmio(info, next, 1ull << MIN(phys_bits, 52u));
+    add_mmio(info, next, 1ull << MIN(boot->features.phys_bits, 52u));
     if (dropped)
         boot_note("memory: map too fragmented, %llu KiB are left unused\n",
                   (unsigned long long)dropped / 1024);

@@ -8,6 +8,6 @@
 
 /* Fills mem[] and the other fields of *info. More ranges than fit: the smallest are left out, with
  * a note. */
-void root_mem_describe(const struct bootinfo *boot, uint32_t phys_bits, struct root_info *info);
+void root_mem_describe(const struct bootinfo *boot, struct root_info *info);
 
 #endif

@@ -90,6 +90,8 @@ static const char *prepare(void)
     const char *error = take_pool();
     if (error)
         return error;
+    features_read(&info);
+    mitigations_decide(&info, cmdline_get("mitigations"));
     acpi_init(&info);
     error = tsc_calibrate(&info);
     return error ? error : root_load(&info);

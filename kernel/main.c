@@ -92,13 +92,13 @@ void kernel_main(const struct bootinfo *info)
         klog_init_screen(info);
         panic("Mullion cannot start: %s", info->error);
     }
-    features_init();
+    features = info->features;
     kpaging_init(info);
     klog_init_screen(info);
     klog_init_persistent(hpa(info->pool_base - BOOTINFO_KEPT), BOOTINFO_KEPT);
     apic_init(info->acpi.nmi_lint);
     ioapic_init(&info->acpi);
-    mitigations_init();
+    mitigations_init(&info->mitigations);
     idle_init();
     kinfo = kmem_pages(0);
     struct cpu *cpu = cpu_create(0, 0);

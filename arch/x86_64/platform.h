@@ -5,24 +5,12 @@
 #define ARCH_PLATFORM_H
 
 #include "abi/kinfo.h"
+#include "arch/x86_64/cpu_features.h"
 #include "lib/types.h"
 
-struct cpu_features {
-    enum cpu_vendor vendor;
-    uint32_t family, model, stepping;
-    uint32_t phys_bits, linear_bits;
-    bool x2apic, tsc_deadline, invariant_tsc, nx, page1gb, smep, smap, umip, fsgsbase, xsave,
-        xsaveopt, xsaves, avx, svm, vmx, rdtscp, monitor, ibrs, stibp, ibpb, ssbd, hypervisor;
-    uint64_t xcr0;       /* state components the host enables */
-    uint32_t xsave_size; /* bytes of the area for xcr0; 512 without XSAVE */
-    char name[48];
-};
 extern struct cpu_features features;
 extern uint64_t tsc_khz;
 
-void features_init(void); /* boot CPU */
-/* Whether this runs on the hypervisor with this signature of twelve bytes. */
-bool hypervisor_is(const char *name);
 /* A counter and the TSC at one instant; window: how long, in TSC ticks, the reading took. The best
  * of several readings. */
 struct tsc_sample {
@@ -48,10 +36,7 @@ void cpu_load_tables(struct cpu *cpu);
 _Noreturn void machine_reset(void);
 
 /* Speculation: what this CPU needs, decided once, listed in the log. */
-void mitigations_init(void);
-struct mitigations {
-    bool ibpb_on_switch, stibp, ibrs, auto_ibrs, rsb_fill, verw, l1d_flush, untrain_ret;
-};
+void mitigations_init(const struct mitigations *needed);
 extern struct mitigations mitigations;
 /* Ring-3 domain or guest changes on this CPU: IBPB where needed. */
 void mitigate_switch(void);

@@ -19,6 +19,7 @@ static void start(void)
 {
     memset(&boot, 0, sizeof(boot));
     memset(&info, 0, sizeof(info));
+    boot.features.phys_bits = 40;
     dropped = 0;
 }
 
@@ -81,7 +82,7 @@ TEST(an_ordinary_machine)
     uint64_t own = boot_take(&boot, 0, 0x30000, PAGE_SIZE, BOOTINFO_MEM_ROOT);
     CHECK_EQ(own, 0x7fed0000); /* the end of the highest RAM below 4 GiB */
     CHECK_EQ(boot_take(&boot, 0, 3 * GIB, PAGE_SIZE, BOOTINFO_MEM_ROOT), 0);
-    root_mem_describe(&boot, 40, &info);
+    root_mem_describe(&boot, &info);
     CHECK(disjoint());
     CHECK_EQ(kind_at(0), -1); /* low memory is kept */
     CHECK_EQ(kind_at(0x9f000), ROOT_MEM_FIRMWARE);
@@ -127,7 +128,7 @@ TEST(taking_memory)
     CHECK_EQ(boot.mem_count, 6);
     CHECK_EQ(boot_take(&boot, 0, 0x200000, 2 * MIB, BOOTINFO_MEM_KERNEL), 0);
     CHECK_EQ(boot_take(&boot, 0, 0x1ff000, PAGE_SIZE, BOOTINFO_MEM_KERNEL), 0x1000000);
-    root_mem_describe(&boot, 40, &info);
+    root_mem_describe(&boot, &info);
     CHECK(disjoint());
     CHECK_EQ(kind_at(0x200000), ROOT_MEM_RAM);
     CHECK_EQ(kind_at(0x1000000), -1);
@@ -157,7 +158,7 @@ TEST(too_many_ranges_lose_the_smallest)
         at += size;
     }
     uint64_t own = boot_take(&boot, 0, PAGE_SIZE, PAGE_SIZE, BOOTINFO_MEM_ROOT);
-    root_mem_describe(&boot, 40, &info);
+    root_mem_describe(&boot, &info);
     CHECK_EQ(info.mem_count, ROOT_MEM_MAX);
     CHECK(disjoint());
     CHECK_EQ(kind_at(0), ROOT_MEM_PACKAGE);
@@ -174,7 +175,7 @@ TEST(too_many_ranges_lose_the_smallest)
 TEST(no_memory_at_all)
 {
     start();
-    root_mem_describe(&boot, 40, &info);
+    root_mem_describe(&boot, &info);
     CHECK_EQ(info.mem_count, 1);
     CHECK_EQ(kind_at(0x100000), ROOT_MEM_MMIO);
     CHECK_EQ(boot_take(&boot, 0, PAGE_SIZE, PAGE_SIZE, BOOTINFO_MEM_ROOT), 0);
@@ -195,7 +196,7 @@ TEST(random_maps_are_disjoint)
         }
         uint64_t pool = boot_take(&boot, PAGE_SIZE, 4 * MIB, 2 * MIB, BOOTINFO_MEM_KERNEL);
         boot.acpi.lapic_base = fake_random(at / PAGE_SIZE + 1) * PAGE_SIZE;
-        root_mem_describe(&boot, 40, &info);
+        root_mem_describe(&boot, &info);
         CHECK(disjoint());
         CHECK(!pool || (kind_at(pool - PAGE_SIZE) == -1 && kind_at(pool + 4 * MIB - 1) == -1));
     }
