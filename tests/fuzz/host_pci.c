@@ -19,7 +19,7 @@ void log_line(const char *format, ...)
 #define FUNCTIONS_MAX 64u
 static const uint8_t *input;
 static size_t input_size;
-static uint32_t written[0x10000][2]; /* the last offset and value written to a function */
+static uint32_t written[0x400][2]; /* the last offset and value written to a function */
 
 /* The input is a pool of words, chosen by function and offset: few bytes make a whole machine. */
 static uint32_t fuzz_read(const struct pci_access *access, pci_id_t id, uint32_t offset)
@@ -58,7 +58,7 @@ static void no_wait(uint64_t ns)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct pci_device devices[64];
-    struct pci_access access = {fuzz_read, fuzz_write, NULL, 0, 255};
+    struct pci_access access = {fuzz_read, fuzz_write, NULL, 0, 3};
     struct pci_msix msix;
     input = data;
     input_size = size;
