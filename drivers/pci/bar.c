@@ -3,6 +3,8 @@
  * all ones are written (PCI Local Bus Specification, "Base Addresses"). */
 #include "drivers/pci/pci.h"
 
+#include <stddef.h>
+
 #define BAR_FIRST        0x10u
 #define BAR_IO           0x1u
 #define BAR_IO_MASK      0xfffffffcu
