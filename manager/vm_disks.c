@@ -15,7 +15,7 @@
 /* As vmm/disk_image.h divides an overlay: a page of header, a word for each page, pages. */
 #define OVERLAY_WORD 4u
 
-static char why_text[MGR_TEXT];
+static char disk_why[MGR_TEXT];
 
 __attribute__((format(printf, 3, 4))) static const char *refuse(const struct vm *vm,
                                                                 const struct domain_disk *disk,
@@ -23,12 +23,12 @@ __attribute__((format(printf, 3, 4))) static const char *refuse(const struct vm 
 {
     va_list args;
     int used =
-        snprintf(why_text, sizeof(why_text), "%s:%u: <domain/devices/disk/source>: ", vm->def.file,
+        snprintf(disk_why, sizeof(disk_why), "%s:%u: <domain/devices/disk/source>: ", vm->def.file,
                  (unsigned)(disk->source.line ? disk->source.line : disk->line));
     va_start(args, format);
-    vsnprintf(why_text + used, sizeof(why_text) - (size_t)used, format, args);
+    vsnprintf(disk_why + used, sizeof(disk_why) - (size_t)used, format, args);
     va_end(args);
-    return why_text;
+    return disk_why;
 }
 
 bool vm_needs_volumes(const struct vm *vm)
@@ -102,7 +102,7 @@ static const char *take_volume(struct vm *vm, const struct domain_disk *disk, st
     return why;
 }
 
-static uint64_t pages(uint64_t bytes)
+static uint64_t page_count(uint64_t bytes)
 {
     return (bytes + PHYSMEM_PAGE - 1) / PHYSMEM_PAGE;
 }
@@ -110,10 +110,10 @@ static uint64_t pages(uint64_t bytes)
 /* Room for every page of the image, unless the definition says less. */
 static uint64_t overlay_bytes(const struct domain_disk *disk, uint64_t image_size)
 {
-    uint64_t clusters = pages(image_size);
+    uint64_t clusters = page_count(image_size);
     if (disk->overlay_size)
         return disk->overlay_size;
-    return (1 + pages(clusters * OVERLAY_WORD) + clusters) * PHYSMEM_PAGE;
+    return (1 + page_count(clusters * OVERLAY_WORD) + clusters) * PHYSMEM_PAGE;
 }
 
 static const char *take_overlay(struct vm *vm, const struct domain_disk *disk,
@@ -130,8 +130,8 @@ static const char *take_overlay(struct vm *vm, const struct domain_disk *disk,
     return status == OK ? NULL : refuse(vm, disk, "overlay: status %lld", (long long)status);
 }
 
-static const char *take_image(struct vm *vm, const struct domain_disk *disk, struct vm_disk *taken,
-                              struct vmm_disk *config)
+static const char *take_disk_image(struct vm *vm, const struct domain_disk *disk,
+                                   struct vm_disk *taken, struct vmm_disk *config)
 {
     char name[DOMAIN_PATH + sizeof(BOOTPKG_SET)];
     config->backing = VMM_DISK_IMAGE;
@@ -168,7 +168,7 @@ static const char *take_one(struct vm *vm, uint32_t i, struct vmm_disk *config)
     memcpy(config->serial, disk->serial, sizeof(config->serial));
     memcpy(config->limit, disk->limit, sizeof(config->limit));
     return disk->source_type == DISK_SOURCE_BLOCK ? take_volume(vm, disk, &vm->disk[i], config)
-                                                  : take_image(vm, disk, &vm->disk[i], config);
+                                                  : take_disk_image(vm, disk, &vm->disk[i], config);
 }
 
 const char *vm_take_disks(struct vm *vm, struct vmm_config *config)
