@@ -40,7 +40,7 @@
 #define S_IOERR  1u
 #define S_UNSUPP 2u
 
-#define BLK_QUEUE_SIZE     128u
+#define BLK_QUEUE_SIZE 128u
 #define SIZE_MAX_BYTES (1u << 20)
 #define REQUEST_MAX    (32u << 20) /* bytes */
 #define CLEAR_MAX      (1u << 22)  /* sectors of one discard or write-zeroes request */
