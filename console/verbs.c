@@ -227,6 +227,23 @@ static void run_nodeinfo(const struct command *c, struct text *text)
         format_node(text, &node);
 }
 
+static void run_nodedev_list(const struct command *c, struct text *text)
+{
+    struct mgr_nodedev list[16];
+    uint32_t first = 0, n;
+    (void)c;
+    do {
+        if (client_nodedev(first, list, sizeof(list) / sizeof(list[0]), &n) != OK) {
+            text_add(text, "error: %s\n\n", client_reason());
+            return;
+        }
+        for (uint32_t i = 0; i < n; i++)
+            text_add(text, "%s\n", list[i].name);
+        first += n;
+    } while (n);
+    text_add(text, "\n");
+}
+
 static void run_dmesg(const struct command *c, struct text *text)
 {
     char bytes[1024];
@@ -286,6 +303,7 @@ const struct verb verbs[] = {
     {"help", VERB_WORD, 0, "[<command>]", "print help", run_help},
     {"list", VERB_NONE, OPTION_ALL | OPTION_INACTIVE | OPTION_NAME, "[--all] [--inactive] [--name]",
      "list domains", run_list},
+    {"nodedev-list", VERB_NONE, 0, "", "enumerate devices on this host", run_nodedev_list},
     {"nodeinfo", VERB_NONE, 0, "", "node information", run_nodeinfo},
     {"reboot-host", VERB_NONE, OPTION_FORCE, "[--force]",
      "shut all domains down (at once with --force), restart the host", run_reboot_host},

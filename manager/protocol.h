@@ -26,6 +26,7 @@ enum mgr_op {
     MGR_OP_NODE,       /* -> struct mgr_node */
     MGR_OP_KLOG,       /* mr[1] = position -> mr[1] = bytes, mr[2] = next position; bytes */
     MGR_OP_CONSOLE,    /* mr[1] = index -> struct mgr_console; capabilities: rings, notification */
+    MGR_OP_NODEDEV,    /* mr[1] = first -> mr[1] = devices in all, mr[2] = in this reply */
     MGR_OP_HOST        /* mr[1] = enum mgr_host, mr[2] = 1: without waiting for the guests */
 };
 
@@ -76,6 +77,14 @@ struct mgr_node {
     uint64_t uptime_ns;
     char cpu_name[48], version[32], boot_method[16];
 };
+
+/* A device of the host. */
+struct mgr_nodedev {
+    char name[32];       /* libvirt's: "pci_0000_00_1f_2" */
+    char class_name[40]; /* "SATA controller (AHCI)" */
+    uint32_t vendor, device;
+};
+#define MGR_NODEDEVS (MGR_PAYLOAD_BYTES / sizeof(struct mgr_nodedev))
 
 /* Two sets of rings, used by turns, so that the last words of a run can still be read when the next
  * has begun: run r uses set r & 1. Set s holds `channels` rings of VMM_RING_BYTES from offset

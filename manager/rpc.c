@@ -6,7 +6,9 @@
 #include "abi/object.h"
 #include "abi/status.h"
 #include "abi/thread.h"
+#include "manager/ahci.h"
 #include "manager/host.h"
+#include "manager/hostpci.h"
 #include "manager/vm.h"
 #include "manager/watch.h"
 #include "user/program.h"
@@ -79,6 +81,25 @@ static uint64_t serve_list(struct utcb *utcb)
     }
     utcb->mr[0] = OK;
     utcb->mr[1] = vm_count();
+    utcb->mr[2] = n;
+    return ALL_WORDS;
+}
+
+static uint64_t serve_nodedev(struct utcb *utcb)
+{
+    uint64_t first = utcb->mr[1];
+    struct mgr_nodedev *list = payload(utcb);
+    uint32_t n = 0;
+    while (n < MGR_NODEDEVS && first < hostpci_count() && first + n < hostpci_count()) {
+        const struct pci_device *device = hostpci_at((uint32_t)first + n);
+        list[n] = (struct mgr_nodedev){.vendor = device->vendor, .device = device->device};
+        pci_name(device->id, list[n].name);
+        snprintf(list[n].class_name, sizeof(list[n].class_name), "%s",
+                 pci_class_name(device->class_code));
+        n++;
+    }
+    utcb->mr[0] = OK;
+    utcb->mr[1] = hostpci_count();
     utcb->mr[2] = n;
     return ALL_WORDS;
 }
@@ -242,6 +263,8 @@ static uint64_t serve_client(struct utcb *utcb, uint32_t words)
         return serve_klog(utcb);
     case MGR_OP_CONSOLE:
         return serve_console(utcb);
+    case MGR_OP_NODEDEV:
+        return serve_nodedev(utcb);
     case MGR_OP_HOST:
         return serve_host(utcb);
     default:
@@ -255,6 +278,9 @@ uint64_t rpc_serve(struct utcb *utcb, uint64_t badge, uint32_t words)
         memset(&utcb->mr[words], 0, (8 - words) * 8); /* what was not sent is left from before */
     if (badge == CONSOLE_BADGE)
         return serve_client(utcb, words);
+    struct ahci *ahci = ahci_by_badge(badge);
+    if (ahci)
+        return ahci_serve(ahci, utcb, words);
     struct vm *vm = vm_by_badge(badge);
     if (!vm)
         return reply(utcb, ERR_CAP);

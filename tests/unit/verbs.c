@@ -102,6 +102,13 @@ int64_t client_node(struct mgr_node *node)
     node->virt = 1;
     return 0;
 }
+int64_t client_nodedev(uint32_t first, struct mgr_nodedev *list, uint32_t max, uint32_t *count)
+{
+    *count = 0;
+    for (uint32_t i = first; i < 20 && *count < max; i++)
+        snprintf(list[(*count)++].name, sizeof(list[0].name), "pci_0000_00_%02x_0", i);
+    return 0;
+}
 int64_t client_host(enum mgr_host how, int force)
 {
     last_host = how;
@@ -146,6 +153,14 @@ TEST(list)
                   " 12   beta          paused\n\n"));
     CHECK(strstr(run("list --inactive"), "a-long-name") && !strstr(bytes, "alpha "));
     CHECK(!strcmp(run("list --name"), "alpha\nbeta\n\n"));
+}
+
+TEST(nodedev_list)
+{
+    run("nodedev-list");
+    CHECK(!strncmp(bytes, "pci_0000_00_00_0\npci_0000_00_01_0\n", 34));
+    CHECK(strstr(bytes, "pci_0000_00_0f_0\npci_0000_00_10_0\n")); /* over two calls */
+    CHECK(strstr(bytes, "pci_0000_00_13_0\n\n") && !strstr(bytes, "_14_"));
 }
 
 TEST(dominfo)
