@@ -21,10 +21,12 @@ struct domain_file {
     uint32_t line;
 };
 
+#define DOMAIN_OVERLAY_MIN (64ull << 10)
+#define DOMAIN_OVERLAY_MAX (1ull << 40)
+
 enum domain_disk_source {
-    DISK_SOURCE_FILE,  /* a file of the VM set */
-    DISK_SOURCE_BLOCK, /* /dev/disk/by-...: resolved when the guest starts */
-    DISK_SOURCE_NONE   /* a CD drive without a disc */
+    DISK_SOURCE_FILE, /* a file of the VM set */
+    DISK_SOURCE_BLOCK /* /dev/disk/by-...: resolved when the guest starts */
 };
 
 struct domain_disk {

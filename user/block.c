@@ -138,7 +138,7 @@ void blk_client_geometry(const struct blk_client *client, struct blk_geometry *g
         geometry->serial[i] = from->serial[i];
     for (unsigned i = 0; i < sizeof(geometry->model) - 1; i++)
         geometry->model[i] = from->model[i];
-    if (geometry->block_size != 4096)
+    if (geometry->block_size != 2048 && geometry->block_size != 4096)
         geometry->block_size = 512;
     if (geometry->sectors > SECTORS_MAX)
         geometry->sectors = 0;
