@@ -135,8 +135,6 @@ static const char *take_disk_image(struct vm *vm, const struct domain_disk *disk
 {
     char name[DOMAIN_PATH + sizeof(BOOTPKG_SET)];
     config->backing = VMM_DISK_IMAGE;
-    if (disk->source_type == DISK_SOURCE_NONE)
-        return NULL;
     snprintf(name, sizeof(name), BOOTPKG_SET "%s", disk->source.path);
     const struct package_file *found = bootpkg_find(name);
     if (!found || !found->size)
