@@ -81,7 +81,7 @@ def test_guest_and_host_see_the_same():
         demo.shell(machine, "alpha", "cat /sys/block/vda/size", f"^{root.size // 512}$")
         written = demo.shell(
             machine, "alpha", "dd if=/dev/urandom of=/tmp/x bs=1M count=4 2>/dev/null; "
-            "dd if=/tmp/x of=/dev/vda bs=1M seek=8 conv=fsync; sha256sum < /tmp/x", r"^([0-9a-f]{64})")
+            "dd if=/tmp/x of=/dev/vda bs=1M seek=8 conv=fsync; echo new-$(sha256sum < /tmp/x)", r"^new-([0-9a-f]{64})")
         power_off(machine)
     harness.check(sha256(d.read(root.first + 8 * MIB, 4 * MIB)) == written.group(1),
                   "the image does not hold what the guest wrote")
