@@ -86,10 +86,10 @@ static const char *take_volume(struct vm *vm, const struct domain_disk *disk, st
                                struct vmm_disk *config)
 {
     char reason[VOLUME_REASON];
-    struct volume volume;
+    struct volume volume = {0};
     const char *why = volume_find(disk->source.path, &volume, reason);
-    if (why)
-        return refuse(vm, disk, "%s", why);
+    if (why || !volume.ahci)
+        return refuse(vm, disk, "%s", reason);
     if (volume.read_only && !disk->read_only && !disk->cdrom)
         return refuse(vm, disk, "%s cannot be written; add <readonly/>", disk->source.path);
     const struct channel *other = taken_by(&volume, disk->read_only || volume.read_only);
