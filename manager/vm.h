@@ -124,5 +124,7 @@ bool vm_needs_volumes(const struct vm *vm);
 uint64_t vm_run_time_ns(const struct vm *vm);
 /* False if the domain has no such vCPU. */
 bool vm_read_stats(const struct vm *vm, uint32_t vcpu, struct mgr_stats *out);
+/* Fills in sizes and counters of all its disks. */
+void vm_read_disk_stats(const struct vm *vm, struct mgr_disk *disks);
 
 #endif
