@@ -208,7 +208,8 @@ static void check(struct ahci *a, uint64_t now)
     snprintf(name, sizeof(name), "ahci:%s", a->address);
     if (health == PROGRAM_FAULTED)
         program_report_fault(name, &info);
-    log_line("%s: %s; it is started again", name, hangs ? "does not answer" : "ended");
+    if (!a->stopped)
+        log_line("%s: %s; it is started again", name, hangs ? "does not answer" : "ended");
     end(a);
 }
 

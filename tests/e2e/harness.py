@@ -174,7 +174,7 @@ def qemu(*arguments, smp=2, memory=1024, cpu="max", machine="q35"):
             "-serial", "stdio", "-no-reboot", *arguments]
 
 
-COMPONENTS = ("manager", "console", "vmm")
+COMPONENTS = ("manager", "console", "vmm", "ahci")
 LOADER = os.path.join(BUILD, "mullion.efi")
 
 
