@@ -10,19 +10,8 @@ import subprocess
 import demo
 import harness
 
-DISK = """    <disk type='file' device='{device}'>
-      <driver name='qemu' type='raw'{driver}/>
-      <source file='{file}'/>
-      <target dev='{target}' bus='virtio'/>
-{more}    </disk>
-"""
-READ_ONLY, TRANSIENT = "      <readonly/>\n", "      <transient/>\n"
 OVERLAY = ("  <metadata><mullion:overlay xmlns:mullion='urn:mullion:domain:1' target='{target}' "
            "size='{kib}'/></metadata>\n")
-
-
-def disk(target, file, more, device="disk", driver=""):
-    return DISK.format(target=target, file=file, more=more, device=device, driver=driver)
 
 
 def linux(name, disks, metadata="", vcpus=2, files=()):
@@ -36,8 +25,7 @@ def linux(name, disks, metadata="", vcpus=2, files=()):
         metadata=metadata)
     vms.write("disks.xml", text)
     for file, data in files:
-        with open(os.path.join(vms.folder, file), "wb") as f:
-            f.write(data)
+        vms.data(file, data)
     return vms
 
 
@@ -73,8 +61,9 @@ def start(machine):
 def test_read_only_image():
     data = noise(3 * 1024 * 1024 + 700)
     padded = hashlib.sha256(data + bytes(-len(data) % 512)).hexdigest()
-    vms = linux("disks-ro", [disk("vda", "data.img", READ_ONLY + "      <serial>RO-1</serial>\n"),
-                             disk("vdb", "data.img", "", device="cdrom")],
+    serial = "      <serial>RO-1</serial>\n"
+    vms = linux("disks-ro", [harness.disk("vda", "data.img", harness.READ_ONLY + serial),
+                             harness.disk("vdb", "data.img", "", device="cdrom")],
                 files=[("data.img", data)])
     with vms.boot("console=all") as machine:
         start(machine)
@@ -89,7 +78,8 @@ def test_read_only_image():
 
 def test_overlay_survives_a_reboot_not_a_shutdown():
     image = ext4("disks-ext4", 32 * 1024 * 1024)
-    vms = linux("disks-overlay", [disk("vda", "root.img", TRANSIENT, driver=" discard='unmap'")],
+    root = harness.disk("vda", "root.img", harness.TRANSIENT, driver=" discard='unmap'")
+    vms = linux("disks-overlay", [root],
                 files=[("root.img", image)])
     with vms.boot("console=all", memory=1536) as machine:
         start(machine)
@@ -112,7 +102,7 @@ def test_overlay_survives_a_reboot_not_a_shutdown():
 
 
 def test_full_overlay():
-    vms = linux("disks-full", [disk("vda", "data.img", TRANSIENT)],
+    vms = linux("disks-full", [harness.disk("vda", "data.img", harness.TRANSIENT)],
                 OVERLAY.format(target="vda", kib=256), files=[("data.img", noise(1 << 20))])
     with vms.boot("console=all") as machine:
         start(machine)
@@ -124,7 +114,7 @@ def test_full_overlay():
 
 def test_limits():
     tune = "      <iotune><total_bytes_sec>262144</total_bytes_sec></iotune>\n"
-    vms = linux("disks-limit", [disk("vda", "data.img", READ_ONLY + tune)],
+    vms = linux("disks-limit", [harness.disk("vda", "data.img", harness.READ_ONLY + tune)],
                 files=[("data.img", noise(1 << 20))])
     with vms.boot("console=all") as machine:
         start(machine)
