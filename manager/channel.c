@@ -39,7 +39,7 @@ const char *channel_prepare(struct channel *c, const struct channel_request *r)
     uint64_t bytes = (sizeof(struct blk_channel) + PHYSMEM_PAGE - 1) & ~(PHYSMEM_PAGE - 1);
     if (r->memory_count > BLK_MEMORIES_MAX)
         return "the client's memory is in too many pieces";
-    *c = (struct channel){.owner = r->owner, .disk_sectors = r->disk.sectors};
+    *c = (struct channel){.owner = r->owner, .claims = r->claims, .disk_sectors = r->disk.sectors};
     if (physmem_alloc(&c->memory, bytes, PHYSMEM_PAGE, PHYSMEM_ANY_NODE) != OK)
         return "there is no memory for a channel";
     const char *why = fill_geometry(c, r);
@@ -147,7 +147,7 @@ bool channel_conflicts(const struct channel *c, uint32_t port, uint64_t first, u
                        bool read_only)
 {
     bool reads = c->attach.flags & AHCI_ATTACH_READ_ONLY;
-    if (c->state == CHANNEL_FREE || c->attach.port != port || (reads && read_only))
+    if (c->state == CHANNEL_FREE || !c->claims || c->attach.port != port || (reads && read_only))
         return false;
     return first < c->attach.first_sector + c->attach.sectors &&
            c->attach.first_sector < first + sectors;

@@ -24,7 +24,8 @@ enum channel_state {
 
 struct channel {
     enum channel_state state;
-    const void *owner; /* who uses it, for channel_close_all() */
+    const void *owner; /* who uses it, for ahci_close_all() */
+    bool claims;       /* its sectors are the owner's; else it only looks at them */
     struct ahci_attach attach;
     struct mem_block memory; /* struct blk_channel */
     uint32_t notif;          /* slot: the client's notification as the driver gets it */
@@ -37,7 +38,7 @@ struct channel_request {
     uint32_t port;
     struct blk_geometry disk; /* the whole disk's */
     uint64_t first_sector, sectors;
-    bool read_only;
+    bool read_only, claims;
     const struct mem_block *memory; /* of the client, for its segments */
     uint32_t memory_count;
     const char *name;

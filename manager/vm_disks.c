@@ -63,6 +63,7 @@ static const char *open_channel(struct vm *vm, const struct domain_disk *disk,
                                       .first_sector = v->first_sector,
                                       .sectors = v->sectors,
                                       .read_only = read_only,
+                                      .claims = true,
                                       .memory = vm->ram,
                                       .memory_count = vm->ram_count,
                                       .name = name};

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Guests on partitions of a SATA disk, through a driver that is killed on the way."""
+
+import hashlib
+import os
+import random
+
+import demo
+import disks
+import gdb
+import harness
+
+KILLS = int(os.environ.get("E2E_KILLS", "10"))
+MIB = disks.MIB
+VOLUME = """    <disk type='block' device='disk'>
+      <driver name='qemu' type='raw'/>
+      <source dev='{path}'/>
+      <target dev='{target}' bus='virtio'/>
+{more}    </disk>
+"""
+
+
+def volume(path, target="vda", read_only=False):
+    return VOLUME.format(path="/dev/disk/" + path, target=target,
+                         more="      <readonly/>\n" if read_only else "")
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def noise(seed, size):
+    return random.Random(seed).randbytes(size)
+
+
+def disk(name, partitions, megabytes=64, **options):
+    os.makedirs(harness.LOGS, exist_ok=True)
+    return disks.Disk(os.path.join(harness.LOGS, name + ".img"), megabytes, partitions, **options)
+
+
+def linux(vms, name, devices, **options):
+    vms.add(name, demo.KERNEL, demo.INITRD, f"console=ttyS0 hostname={name}", memory=192,
+            devices=devices, **options)
+
+
+def power_off(machine):
+    """The host's own way down: guests off, caches written."""
+    machine.command("shutdown-host")
+    machine.wait_end(180)
+
+
+def to_prompt(machine):
+    machine.send("\n")
+    machine.prompt()
+
+
+def check_read(machine, guest, device, data, limit=harness.LIMIT):
+    megabytes = len(data) // MIB
+    demo.shell(machine, guest, f"dd if=/dev/{device} bs=1M count={megabytes} iflag=direct | sha256sum",
+               f"^{sha256(data)}", limit)
+
+
+def test_guest_and_host_see_the_same():
+    """What the host wrote is read, what the guest writes is there afterwards, and neighbours on the
+    disk are as they were."""
+    d = disk("storage", [("before", 4), ("root", 16), ("after", 4)])
+    root = d.partition["root"]
+    head, guard = noise(1, 4 * MIB), noise(2, MIB)
+    d.write(root.first, head)
+    for place in (root.first - MIB, root.first + root.size):
+        d.write(place, guard)
+    vms = harness.VmSet("storage")
+    linux(vms, "alpha", volume("by-partlabel/root"))
+    with harness.Console("storage", harness.pvh(vms.package(), "console=all") + d.qemu()) as machine:
+        machine.expect("disk ata-QEMU_HARDDISK_DISK0: 3 partitions")
+        demo.wait_ready(machine, "alpha")
+        to_prompt(machine)
+        harness.check("pci_0000_00_1f_2" in machine.command("nodedev-list"), "no controller listed")
+        harness.check("no IOMMU" in machine.command("dmesg"), "nothing is said of protection")
+        check_read(machine, "alpha", "vda", head)
+        demo.shell(machine, "alpha", "cat /sys/block/vda/size", f"^{root.size // 512}$")
+        written = demo.shell(
+            machine, "alpha", "dd if=/dev/urandom of=/tmp/x bs=1M count=4 2>/dev/null; "
+            "dd if=/tmp/x of=/dev/vda bs=1M seek=8 conv=fsync; echo new-$(sha256sum < /tmp/x)", r"^new-([0-9a-f]{64})")
+        power_off(machine)
+    harness.check(sha256(d.read(root.first + 8 * MIB, 4 * MIB)) == written.group(1),
+                  "the image does not hold what the guest wrote")
+    harness.check(d.read(root.first, 4 * MIB) == head, "what was not written has changed")
+    for place in (root.first - MIB, root.first + root.size):
+        harness.check(d.read(place, MIB) == guard, "a neighbour's data has changed")
+
+
+def test_names_and_refusals():
+    """Volumes by every name; what is taken, unknown or overlapping is refused with its line."""
+    d = disk("storage-names", [("one", 8), ("two", 8)])
+    data = noise(3, MIB)
+    d.write(d.partition["one"].first, data)
+    vms = harness.VmSet("storage-names")
+    linux(vms, "reader", volume("by-id/ata-QEMU_HARDDISK_DISK0-part1", read_only=True) +
+          volume(f"by-partuuid/{d.partition['two'].uuid}", "vdb", read_only=True))
+    linux(vms, "writer", volume("by-partlabel/one"), autostart=False)
+    linux(vms, "whole", volume("by-id/ata-QEMU_HARDDISK_DISK0"), autostart=False)
+    linux(vms, "lost", volume("by-partlabel/nowhere"), autostart=False)
+    with harness.Console("storage-names",
+                         harness.pvh(vms.package(), "console=all") + d.qemu()) as machine:
+        demo.wait_ready(machine, "reader")
+        to_prompt(machine)
+        check_read(machine, "reader", "vda", data)
+        demo.shell(machine, "reader", "cat /sys/block/vda/ro /sys/block/vdb/ro", r"^1\n1$")
+        for guest, why in (("writer", r"by-partlabel/one, or a part of it, is in use by reader vda"),
+                           ("whole", r"DISK0, or a part of it, is in use by reader vd"),
+                           ("lost", r"by-partlabel/nowhere: there is none")):
+            machine.send(f"start {guest}\n")
+            machine.expect(rf"{guest}.xml:\d+: <domain/devices/disk/source>: /dev/disk/.*{why}")
+            to_prompt(machine)
+        machine.command("destroy reader")
+        machine.wait_state("reader", "shut off")
+        machine.command("start writer")
+        demo.wait_ready(machine, "writer")
+
+
+def test_torn_table():
+    """The backup serves when the primary partition table is torn."""
+    d = disk("storage-torn", [("root", 8)])
+    data = noise(4, MIB)
+    d.write(d.partition["root"].first, data)
+    d.write(512 + 40, b"\xff" * 8)
+    vms = harness.VmSet("storage-torn")
+    linux(vms, "alpha", volume("by-partlabel/root"))
+    with harness.Console("storage-torn",
+                         harness.pvh(vms.package(), "console=all") + d.qemu()) as machine:
+        machine.expect("primary partition table has a wrong checksum; the backup is used")
+        demo.wait_ready(machine, "alpha")
+        to_prompt(machine)
+        check_read(machine, "alpha", "vda", data)
+
+
+def test_driver_is_killed():
+    """The driver dies again and again while a guest copies: no error, not a bit wrong."""
+    d = disk("storage-kill", [("from", 24), ("to", 24)])
+    data = noise(5, 24 * MIB)
+    d.write(d.partition["from"].first, data)
+    vms = harness.VmSet("storage-kill")
+    linux(vms, "alpha", volume("by-partlabel/from", read_only=True) +
+          volume("by-partlabel/to", "vdb"))
+    port = gdb.free_port()
+    command = harness.pvh(vms.package(), "console=all") + d.qemu() + ["-gdb", f"tcp:127.0.0.1:{port}"]
+    place = gdb.Place("ahci", "hba_interrupt")
+    with harness.Console("storage-kill", command) as machine:
+        demo.wait_ready(machine, "alpha")
+        to_prompt(machine)
+        machine.enter("alpha")
+        machine.send("\n")
+        machine.expect(r"alpha:\S*# ")
+        machine.send("i=0; while [ ! -e /tmp/stop ]; do dd if=/dev/vda of=/dev/vdb bs=64k "
+                     "iflag=direct oflag=direct || echo COPY-FAILED; i=$((i+1)); echo round-$i; done &\n")
+        machine.expect("round-1")
+        for kill in range(KILLS):
+            with gdb.Debugger(port) as debugger:
+                debugger.arm(place)
+                debugger.crash(place)
+            machine.leave()
+            machine.expect(rf"driver is up, {kill + 1} restarts", refuse="COPY-FAILED")
+            machine.enter("alpha")
+        machine.send("touch /tmp/stop; wait; echo all-$((40+2))\n")
+        machine.expect("all-42", 300, refuse="COPY-FAILED|I/O error|Buffer I/O")
+        machine.leave()
+        check_read(machine, "alpha", "vdb", data, 300)
+        power_off(machine)
+    harness.check(d.read(d.partition["to"].first, len(data)) == data, "the copy differs")
+    harness.check(d.read(d.partition["from"].first, len(data)) == data, "the source has changed")
