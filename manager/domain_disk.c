@@ -91,26 +91,33 @@ void disk_begin_source(struct xml_reader *r, const char **attrs)
     disk->source.line = r->line;
 }
 
+static bool is_target(const char *dev)
+{
+    size_t length = strlen(dev);
+    for (size_t i = 0; i < length; i++) {
+        if (!isalnum((unsigned char)dev[i]))
+            return false;
+    }
+    return length >= 3 && length < sizeof(((struct domain_disk *)NULL)->target);
+}
+
 void disk_begin_target(struct xml_reader *r, const char **attrs)
 {
     struct domain_disk *disk = current(r);
     const char *dev = xml_attr(attrs, "dev"), *bus = xml_attr(attrs, "bus");
-    size_t length = dev ? strlen(dev) : 0;
     xml_attr_in(r, attrs, "bus", "virtio");
     xml_attr_in(r, attrs, "removable", "off");
     xml_attr_in(r, attrs, "tray", "closed");
+    if (!dev) {
+        xml_refuse(r, "attribute dev is missing");
+        return;
+    }
     if (disk->target[0])
         xml_refuse(r, "given twice");
-    else if (!dev)
-        xml_refuse(r, "attribute dev is missing");
     else if (!bus && strncmp(dev, "vd", 2))
         xml_refuse(r, "dev=\"%.15s\" without bus is no virtio disk, and there are no others", dev);
-    else if (length < 3 || length >= sizeof(disk->target))
+    else if (!is_target(dev))
         xml_refuse(r, "dev=\"%.64s\" is not a name like \"vda\"", dev);
-    for (size_t i = 0; i < length && !r->failed; i++) {
-        if (!isalnum((unsigned char)dev[i]))
-            xml_refuse(r, "dev=\"%.64s\" is not a name like \"vda\"", dev);
-    }
     for (uint32_t i = 0; i < r->domain->disk_count && !r->failed; i++) {
         if (!strcmp(r->domain->disk[i].target, dev))
             xml_refuse(r, "the disk in line %u has dev=\"%s\" already",

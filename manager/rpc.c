@@ -124,6 +124,22 @@ static uint64_t serve_info(struct utcb *utcb, const struct vm *vm)
     return reply_data(utcb, &info, sizeof(info));
 }
 
+static uint64_t serve_disks(struct utcb *utcb, const struct vm *vm)
+{
+    struct mgr_disk *list = payload(utcb);
+    memset(list, 0, vm->def.disk_count * sizeof(*list));
+    for (uint32_t i = 0; i < vm->def.disk_count; i++) {
+        const struct domain_disk *disk = &vm->def.disk[i];
+        memcpy(list[i].target, disk->target, sizeof(list[i].target));
+        snprintf(list[i].source, sizeof(list[i].source), "%s", disk->source.path);
+    }
+    if (lifecycle_has_vmm(vm->state))
+        vm_read_disk_stats(vm, list);
+    utcb->mr[0] = OK;
+    utcb->mr[1] = vm->def.disk_count;
+    return ALL_WORDS;
+}
+
 static uint64_t serve_act(struct utcb *utcb, struct vm *vm)
 {
     uint64_t input = utcb->mr[1];
@@ -242,6 +258,8 @@ static uint64_t serve_named(struct utcb *utcb, uint32_t words)
         return serve_act(utcb, vm);
     case MGR_OP_REFRESH:
         return serve_refresh(utcb, vm);
+    case MGR_OP_DISKS:
+        return serve_disks(utcb, vm);
     default:
         return serve_stats(utcb, vm);
     }
@@ -256,6 +274,7 @@ static uint64_t serve_client(struct utcb *utcb, uint32_t words)
     case MGR_OP_ACT:
     case MGR_OP_REFRESH:
     case MGR_OP_STATS:
+    case MGR_OP_DISKS:
         return serve_named(utcb, words);
     case MGR_OP_NODE:
         return serve_node(utcb);

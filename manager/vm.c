@@ -186,6 +186,8 @@ const char *vm_input(struct vm *vm, enum vm_input input)
     if (stops)
         log_line("%s: %s", vm->def.name, vm->state == VM_SHUTOFF ? "shut off" : "restarting");
     const char *why = execute(vm, decision);
+    if (vm->state == VM_SHUTOFF)
+        vm_drop_overlays(vm);
     tell_console();
     return why;
 }
@@ -319,7 +321,9 @@ uint64_t vm_tick(uint64_t now)
             return next->start_at;
         vm_input(next, VM_IN_START);
         /* Refused because the host stops: it must not be tried for ever. */
-        if (next->state == VM_WAITING)
+        if (next->state == VM_WAITING) {
             next->state = VM_SHUTOFF;
+            vm_drop_overlays(next);
+        }
     }
 }

@@ -22,7 +22,7 @@ struct vm_disk {
     uint64_t driver_bits;
     uint32_t peer;  /* slot: the driver's notification as the VMM gets it */
     uint32_t image; /* slot: the file of the boot package */
-    /* What the guest writes onto an image; stays until the definition goes, unless transient. */
+    /* What the guest writes onto an image; a reboot finds it, a shutdown ends it. */
     struct mem_block overlay;
 };
 
@@ -114,6 +114,8 @@ uint32_t vm_disk_caps(const struct vm *vm, struct spawn_cap *caps, uint32_t coun
 const char *vm_attach_disks(struct vm *vm);
 /* True while a driver may still use guest memory. */
 bool vm_close_disks(struct vm *vm);
+/* What guests write onto images ends with them; their next start begins with the images. */
+void vm_drop_overlays(struct vm *vm);
 /* A volume on a disk: it waits for the disks to be found. */
 bool vm_needs_volumes(const struct vm *vm);
 
@@ -122,5 +124,7 @@ bool vm_needs_volumes(const struct vm *vm);
 uint64_t vm_run_time_ns(const struct vm *vm);
 /* False if the domain has no such vCPU. */
 bool vm_read_stats(const struct vm *vm, uint32_t vcpu, struct mgr_stats *out);
+/* Fills in sizes and counters of all its disks. */
+void vm_read_disk_stats(const struct vm *vm, struct mgr_disk *disks);
 
 #endif

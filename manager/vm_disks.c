@@ -212,14 +212,18 @@ const char *vm_attach_disks(struct vm *vm)
     return NULL;
 }
 
+void vm_drop_overlays(struct vm *vm)
+{
+    for (uint32_t i = 0; i < vm->def.disk_count; i++)
+        physmem_free(&vm->disk[i].overlay);
+}
+
 bool vm_close_disks(struct vm *vm)
 {
     for (uint32_t i = 0; i < vm->def.disk_count; i++) {
         struct vm_disk *disk = &vm->disk[i];
         bootpkg_release(disk->image);
         bootpkg_release(disk->peer);
-        if (vm->def.disk[i].transient)
-            physmem_free(&disk->overlay);
         *disk = (struct vm_disk){.overlay = disk->overlay};
     }
     return ahci_close_all(vm);

@@ -16,10 +16,12 @@
 /* A VMM's own needs. Its heap also holds the stacks of its vCPU threads. */
 #define VMM_HEAP_BASE     (256u << 10)
 #define VMM_HEAP_PER_VCPU (PROGRAM_STACK_SIZE + 16384)
+#define VMM_HEAP_PER_DISK 16384u
 #define VMM_PRIORITY      16u
 /* Kernel memory: objects and page tables. */
 #define QUOTA_BASE     (384u << 10)
 #define QUOTA_PER_VCPU (80u << 10)
+#define QUOTA_PER_DISK (64u << 10)
 #define QUOTA_RESERVE  (512u << 10) /* of the manager's own quota, kept for itself */
 
 static char why_text[MGR_TEXT];
@@ -189,11 +191,20 @@ static uint32_t collect_caps(const struct vm *vm, struct spawn_cap *caps)
     return vm_disk_caps(vm, caps, n);
 }
 
-static uint64_t quota_of(const struct vm *vm)
+/* Tables of 4 KiB pages for what a VMM maps of its disks. */
+static uint64_t disk_tables(const struct vmm_config *config)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < config->disk_count; i++)
+        bytes += (config->disk[i].image.size + config->disk[i].overlay_size) / 512 + QUOTA_PER_DISK;
+    return bytes;
+}
+
+static uint64_t quota_of(const struct vm *vm, const struct vmm_config *config)
 {
     /* A balloon splits large pages: at worst all are tables of 4 KiB pages, in two spaces. */
     uint64_t tables = vm->def.memory / (vm->def.has_balloon ? 256 : 16384);
-    return QUOTA_BASE + (uint64_t)vm->def.vcpus * QUOTA_PER_VCPU + tables;
+    return QUOTA_BASE + (uint64_t)vm->def.vcpus * QUOTA_PER_VCPU + tables + disk_tables(config);
 }
 
 const char *vm_ensure_kernel_memory(uint64_t quota)
@@ -241,8 +252,9 @@ static const char *start_vmm(struct vm *vm, const struct vmm_config *config)
     struct spawn_request request = {
         .file = vm_host.vmm,
         .name = name,
-        .heap_size = VMM_HEAP_BASE + vm->def.vcpus * VMM_HEAP_PER_VCPU,
-        .quota = quota_of(vm),
+        .heap_size = VMM_HEAP_BASE + vm->def.vcpus * VMM_HEAP_PER_VCPU +
+                     vm->def.disk_count * VMM_HEAP_PER_DISK,
+        .quota = quota_of(vm, config),
         .cpu = vm->host_cpu[0],
         .priority = VMM_PRIORITY + 1, /* device work goes before its own guest's vCPUs */
         .badge = vm->id,

@@ -244,6 +244,22 @@ VIRTIO = """    <rng model='virtio'><backend model='random'>/dev/urandom</backen
     <memballoon model='virtio'/>
     <console type='pty'><target type='virtio' port='1'/></console>
 """
+DISK = """    <disk type='{kind}' device='{device}'>
+      <driver name='qemu' type='raw'{driver}/>
+      <source {attribute}='{source}'/>
+      <target dev='{target}' bus='virtio'/>
+{more}    </disk>
+"""
+READ_ONLY, TRANSIENT = "      <readonly/>\n", "      <transient/>\n"
+
+
+def disk(target, source, more="", device="disk", driver=""):
+    """XML of a disk: a file of the VM set, or a volume below /dev/disk."""
+    block = source.startswith("/dev/")
+    return DISK.format(kind="block" if block else "file", attribute="dev" if block else "file",
+                       target=target, source=source, more=more, device=device, driver=driver)
+
+
 NO_AUTOSTART = ("  <metadata><mullion:start xmlns:mullion='urn:mullion:domain:1' auto='no'/>"
                 "</metadata>\n")
 
@@ -258,8 +274,13 @@ class VmSet:
         self.name = name
 
     def add(self, name, kernel, initrd=None, cmdline=None, memory=32, vcpus=1, virtio=False,
+<<<<<<< HEAD
+            devices=None, autostart=True, on_poweroff="destroy", on_reboot="restart",
+            on_crash="destroy"):
+=======
             autostart=True, on_poweroff="destroy", on_reboot="restart", on_crash="destroy",
             devices=""):
+>>>>>>> pci
         boot = ""
         if initrd:
             boot += f"    <initrd>{self.file(initrd)}</initrd>\n"
@@ -268,7 +289,12 @@ class VmSet:
         self.write(name + ".xml", DOMAIN.format(
             name=name, memory=memory, vcpus=vcpus, kernel=self.file(kernel), boot=boot,
             on_poweroff=on_poweroff, on_reboot=on_reboot, on_crash=on_crash,
+<<<<<<< HEAD
+            devices=devices if devices is not None else VIRTIO if virtio else "",
+            metadata="" if autostart else NO_AUTOSTART))
+=======
             devices=(VIRTIO if virtio else "") + devices, metadata="" if autostart else NO_AUTOSTART))
+>>>>>>> pci
         return self
 
     def file(self, path):
@@ -277,6 +303,10 @@ class VmSet:
         if not os.path.exists(target):
             shutil.copy(path, target)
         return name
+
+    def data(self, name, content):
+        with open(os.path.join(self.folder, name), "wb") as f:
+            f.write(content)
 
     def write(self, name, text):
         with open(os.path.join(self.folder, name), "w", encoding="utf-8") as f:

@@ -185,17 +185,17 @@ static void do_slot(struct blk_slot *slot)
 /* One life: serves until it dies, at any of its steps. */
 static void live(unsigned *seed)
 {
-    uint64_t todo = 0;
+    uint64_t work = 0;
     for (unsigned i = 0; i < BLK_SLOTS; i++) { /* the order of sequence does not matter here: */
         if (__atomic_load_n(&channel->slot[i].state, __ATOMIC_ACQUIRE) == BLK_SUBMITTED)
-            todo |= 1ull << i; /* the client has one request a sector */
+            work |= 1ull << i; /* the client has one request a sector */
     }
     for (;;) {
-        todo |= __atomic_exchange_n(&channel->submitted, 0, __ATOMIC_SEQ_CST);
-        if (!todo && __atomic_load_n(&quit, __ATOMIC_ACQUIRE))
+        work |= __atomic_exchange_n(&channel->submitted, 0, __ATOMIC_SEQ_CST);
+        if (!work && __atomic_load_n(&quit, __ATOMIC_ACQUIRE))
             return;
-        for (; todo; todo &= todo - 1) {
-            struct blk_slot *slot = &channel->slot[__builtin_ctzll(todo)];
+        for (; work; work &= work - 1) {
+            struct blk_slot *slot = &channel->slot[__builtin_ctzll(work)];
             if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) != BLK_SUBMITTED)
                 continue;
             unsigned step = (unsigned)rand_r(seed) % 64;
@@ -208,7 +208,7 @@ static void live(unsigned *seed)
             __atomic_store_n(&slot->state, BLK_ENDED, __ATOMIC_RELEASE);
             if (step == 2)
                 return;
-            __atomic_fetch_or(&channel->ended, todo & -todo, __ATOMIC_SEQ_CST);
+            __atomic_fetch_or(&channel->ended, work & -work, __ATOMIC_SEQ_CST);
         }
         sched_yield();
     }

@@ -752,11 +752,13 @@ TEST(image_with_an_overlay)
     CHECK_EQ(last_config.disk[0].backing, VMM_DISK_IMAGE);
     CHECK_EQ(last_config.disk[0].image.size, 5000);
     CHECK_EQ(last_config.disk[0].overlay_size, 4 * 4096); /* header, map, two pages */
-    vm_input(vm, VM_IN_DESTROY);
+    uint64_t base = vm->disk[0].overlay.base;
+    vm_input(vm, VM_IN_RUNNING);
+    vm_input(vm, VM_IN_REBOOT);
     CHECK_EQ(vm->disk[0].overlay.size, 4 * 4096); /* the next run goes on with it */
-    vm->def.disk[0].transient = true;
-    CHECK(!vm_input(vm, VM_IN_START));
+    CHECK_EQ(vm->disk[0].overlay.base, base);
     vm_input(vm, VM_IN_DESTROY);
+    CHECK_EQ(vm->disk[0].overlay.slot, 0); /* and ends with the guest */
     CHECK(balanced(vm));
     snprintf(vm->def.disk[0].source.path, DOMAIN_PATH, "gone");
     CHECK(strstr(vm_input(vm, VM_IN_START), "gone is not in the VM set"));
