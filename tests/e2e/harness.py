@@ -274,8 +274,8 @@ class VmSet:
         self.name = name
 
     def add(self, name, kernel, initrd=None, cmdline=None, memory=32, vcpus=1, virtio=False,
-            devices=None, autostart=True, on_poweroff="destroy", on_reboot="restart",
-            on_crash="destroy"):
+            autostart=True, on_poweroff="destroy", on_reboot="restart", on_crash="destroy",
+            devices=""):
         boot = ""
         if initrd:
             boot += f"    <initrd>{self.file(initrd)}</initrd>\n"
@@ -284,8 +284,7 @@ class VmSet:
         self.write(name + ".xml", DOMAIN.format(
             name=name, memory=memory, vcpus=vcpus, kernel=self.file(kernel), boot=boot,
             on_poweroff=on_poweroff, on_reboot=on_reboot, on_crash=on_crash,
-            devices=devices if devices is not None else VIRTIO if virtio else "",
-            metadata="" if autostart else NO_AUTOSTART))
+            devices=(VIRTIO if virtio else "") + devices, metadata="" if autostart else NO_AUTOSTART))
         return self
 
     def file(self, path):
