@@ -22,6 +22,13 @@ struct acpi_mem_domain {
     uint32_t domain;
 };
 
+/* Memory that firmware keeps for DMA of requester ids first to last (PCI segment << 16 | bus << 8 |
+ * device << 3 | function). */
+struct acpi_dma_range {
+    uint64_t base, size; /* page granular */
+    uint32_t first, last;
+};
+
 struct acpi_info {
     uint64_t root; /* host-physical address of XSDT or RSDT, 0: no ACPI */
     uint64_t lapic_base;
@@ -29,6 +36,8 @@ struct acpi_info {
     struct acpi_ioapic *ioapic;
     struct acpi_override *override;
     struct acpi_mem_domain *mem_domain;
+    struct acpi_dma_range *dma_range;
+    uint32_t dma_range_count;
     uint32_t cpu_count, ioapic_count, override_count, mem_domain_count;
     uint32_t nmi_lint;  /* LINT pin of NMI for all CPUs: 0, 1; 2: none */
     uint64_t mcfg_base; /* segment 0, 0: none */
