@@ -15,7 +15,8 @@ static const struct pt_format format = {.table = 0x7,
                                         .uncached = 0x18,
                                         .wc = 0x80 | 0x8, /* the PAT bit of a 4 KiB entry */
                                         .wc_large = 0x1000 | 0x8,
-                                        .max_level = 3};
+                                        .max_level = 3,
+                                        .levels = 4};
 static struct ptab pt;
 static int64_t charged, charge_limit;
 

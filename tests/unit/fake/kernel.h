@@ -42,7 +42,8 @@ const struct pt_format user_pt_format = {.table = 7,
                                          .uncached = 0x18,
                                          .wc = 8,
                                          .wc_large = 8,
-                                         .max_level = 2};
+                                         .max_level = 2,
+                                         .levels = 4};
 static char fake_kinfo[4096] __attribute__((aligned(4096)));
 struct kinfo *kinfo = (struct kinfo *)fake_kinfo;
 
@@ -105,9 +106,14 @@ void nmi_interrupt(const struct regs *regs)
 }
 /* An IOMMU that only counts: a test says whether it is there. */
 struct acpi_info acpi;
-struct iommu_info iommu = {
-    .bits = 48,
-    .format = {.table = 3, .large = 0x80, .present = 3, .read = 1, .write = 2, .max_level = 2}};
+struct iommu_info iommu = {.bits = 48,
+                           .format = {.table = 3,
+                                      .large = 0x80,
+                                      .present = 3,
+                                      .read = 1,
+                                      .write = 2,
+                                      .max_level = 2,
+                                      .levels = 4}};
 static struct iommu_unit *fake_iommu;
 static uint32_t fake_dma_flushes, fake_attached;
 struct iommu_unit *iommu_of(uint32_t requester)
