@@ -25,7 +25,7 @@ struct acpi_mem_domain {
 
 /* DMA remapping units. Requester ids are PCI segment << 16 | bus << 8 | device << 3 | function. */
 struct acpi_iommu {
-    uint64_t base; /* of its registers */
+    uint64_t base, size; /* of its registers; size: bytes, as far as is known */
     uint32_t segment;
     bool rest;                     /* stands before what no unit of the segment names */
     uint32_t function, capability; /* AMD: itself as a PCI function */

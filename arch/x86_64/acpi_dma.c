@@ -40,6 +40,8 @@
 #define ENTRY_EXTENDED_START 71u
 #define ENTRY_NAMED          240u /* ACPI name, of any length */
 
+#define AMDVI_SIZE 0x4000u /* of the registers */
+
 #define FUNCTIONS 0x10000u /* of a segment */
 
 /* Steps through the blocks; false at the end or at damage, which is logged. */
@@ -90,6 +92,7 @@ static uint32_t add_unit(const struct acpi_iommu *unit)
         if (acpi.iommu[i].base == unit->base)
             return i;
     acpi.iommu[acpi.iommu_count] = *unit;
+    acpi.iommu[acpi.iommu_count].size = acpi.dma == DMA_VTD ? PAGE_SIZE : AMDVI_SIZE;
     return acpi.iommu_count++;
 }
 

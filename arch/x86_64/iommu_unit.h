@@ -24,7 +24,7 @@ struct iommu_command {
 };
 
 struct iommu_unit {
-    const struct acpi_iommu *acpi;
+    struct acpi_iommu *acpi;
     volatile uint8_t *regs;
     uint64_t cap, ecap;          /* VT-d: capability registers; AMD: cap is the extended features */
     uint64_t *table;             /* root table, device table */

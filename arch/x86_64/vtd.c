@@ -97,9 +97,11 @@ static bool vtd_probe(struct iommu_unit *unit)
 {
     unit->cap = unit_read64(unit, VTD_CAP);
     unit->ecap = unit_read64(unit, VTD_ECAP);
+    uint32_t faults_end = CAP_FRO(unit->cap) + 16 * CAP_NFR(unit->cap) + 16;
     if (unit_read32(unit, VTD_VER) == UINT32_MAX || !merge_format(unit) ||
-        CAP_FRO(unit->cap) + 16 * CAP_NFR(unit->cap) + 16 > IOMMU_MMIO_SIZE)
+        faults_end > IOMMU_MMIO_SIZE)
         return false;
+    unit->acpi->size = align_up(MAX(faults_end, ECAP_IRO(unit->ecap) + 16), PAGE_SIZE);
     unit->tell_mapped = unit->cap & (CAP_CM | CAP_RWBF);
     unit->table = kmem_pages(0);
     return unit->table && (!(unit->ecap & ECAP_QI) || unit_make_queue(unit, VTD_IQT));
