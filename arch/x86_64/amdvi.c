@@ -62,7 +62,7 @@ static uint64_t *nothing; /* a root that maps nothing */
 
 /* A request of a function without a valid entry would go through untranslated, and one that forbids
  * reading and writing is not honoured everywhere: so every function has a page table. */
-static void set_entry(struct iommu_unit *unit, uint32_t function, hpa_t root, uint32_t domain)
+static void dte_set(struct iommu_unit *unit, uint32_t function, hpa_t root, uint32_t domain)
 {
     uint64_t *entry = unit->table + function * (DTE_SIZE / sizeof(uint64_t));
     uint64_t low = root.v | DTE_PRESENT | DTE_LEVELS(iommu.format.levels) | PTE_READ | PTE_WRITE;
@@ -101,11 +101,11 @@ static bool amdvi_probe(struct iommu_unit *unit)
         unit_read64(unit, AMD_CONTROL) == UINT64_MAX)
         return false;
     for (uint32_t i = 0; i < unit->table_size; i++)
-        set_entry(unit, i, kva_to_hpa(nothing), 0);
+        dte_set(unit, i, kva_to_hpa(nothing), 0);
     return true;
 }
 
-static void complete(struct iommu_unit *unit)
+static void amdvi_complete(struct iommu_unit *unit)
 {
     unit_complete(unit, COMPLETION_WAIT(kva_to_hpa((void *)unit->done).v), 1);
 }
@@ -115,15 +115,15 @@ static void amdvi_flush_functions(struct iommu_unit *unit, uint32_t first, uint3
     for (uint32_t i = 0; i < count; i++) {
         unit_command(unit, INVALIDATE_DEVICE(first + i), 0);
         if (i % BATCH == BATCH - 1)
-            complete(unit);
+            amdvi_complete(unit);
     }
-    complete(unit);
+    amdvi_complete(unit);
 }
 
 static void amdvi_flush(struct iommu_unit *unit, uint32_t domain)
 {
     unit_command(unit, INVALIDATE_PAGES(domain), ALL_PAGES_AND_TABLES);
-    complete(unit);
+    amdvi_complete(unit);
 }
 
 /* Its own interrupts, through its PCI function. */
@@ -178,17 +178,17 @@ static bool amdvi_attach(struct iommu_unit *unit, uint32_t function, hpa_t root,
 {
     if (function >= unit->table_size)
         return false;
-    set_entry(unit, function, root, domain);
+    dte_set(unit, function, root, domain);
     return true;
 }
 
 static void amdvi_detach(struct iommu_unit *unit, uint32_t function)
 {
     if (function < unit->table_size)
-        set_entry(unit, function, kva_to_hpa(nothing), 0);
+        dte_set(unit, function, kva_to_hpa(nothing), 0);
 }
 
-static void print(const struct iommu_unit *unit, uint64_t low, uint64_t address)
+static void print_event(const struct iommu_unit *unit, uint64_t low, uint64_t address)
 {
     uint32_t code = (uint32_t)(low >> 60);
     if (code == EVENT_IO_PAGE_FAULT)
@@ -206,7 +206,7 @@ static void amdvi_faults(struct iommu_unit *unit)
     uint32_t tail = unit_read32(unit, AMD_EVENT_TAIL) % COMMAND_RING_SIZE;
     while (head != tail) {
         volatile uint64_t *event = unit->events + head / sizeof(uint64_t);
-        print(unit, event[0], event[1]);
+        print_event(unit, event[0], event[1]);
         head = (head + 16) % COMMAND_RING_SIZE;
     }
     unit_write64(unit, AMD_EVENT_HEAD, head);

@@ -16,7 +16,7 @@ uint32_t iommu_domains = DOMAINS_MAX;
 /* Without a unit the tables only record what is mapped. */
 static const struct pt_format open_format = {
     .table = 3, .large = 0x80, .present = 3, .read = 1, .write = 2, .max_level = 2, .levels = 4};
-static const struct iommu_ops *ops;
+static const struct iommu_ops *vendor = &vtd_ops;
 static struct iommu_unit *units;
 static uint32_t unit_count;
 static uint64_t domains[DOMAINS_MAX / 64]; /* in use */
@@ -85,7 +85,7 @@ void iommu_interrupt(void)
 {
     spin_lock(&fault_lock);
     for (uint32_t i = 0; i < unit_count; i++)
-        ops->faults(&units[i]);
+        vendor->faults(&units[i]);
     spin_unlock(&fault_lock);
 }
 
@@ -111,15 +111,15 @@ static uint32_t domain_alloc(void)
     return 0;
 }
 
-static bool attach(struct iommu_unit *unit, uint32_t requester, uint32_t count, hpa_t root,
-                   uint32_t domain)
+static bool attach_all(struct iommu_unit *unit, uint32_t requester, uint32_t count, hpa_t root,
+                       uint32_t domain)
 {
     bool good = true;
     for (uint32_t i = 0; i < count && good; i++)
         good = iommu_of(requester + i) == unit &&
-               ops->attach(unit, (requester + i) & 0xffff, root, domain);
-    ops->flush_functions(unit, requester & 0xffff, count);
-    ops->flush(unit, domain);
+               vendor->attach(unit, (requester + i) & 0xffff, root, domain);
+    vendor->flush_functions(unit, requester & 0xffff, count);
+    vendor->flush(unit, domain);
     return good;
 }
 
@@ -127,7 +127,7 @@ bool iommu_attach(struct iommu_unit *unit, uint32_t requester, uint32_t count, h
                   uint32_t *domain)
 {
     *domain = domain_alloc();
-    if (*domain && attach(unit, requester, count, root, *domain))
+    if (*domain && attach_all(unit, requester, count, root, *domain))
         return true;
     if (*domain)
         iommu_detach(unit, requester, count, *domain);
@@ -138,21 +138,21 @@ void iommu_detach(struct iommu_unit *unit, uint32_t requester, uint32_t count, u
 {
     for (uint32_t i = 0; i < count; i++)
         if (iommu_of(requester + i) == unit)
-            ops->detach(unit, (requester + i) & 0xffff);
-    ops->flush_functions(unit, requester & 0xffff, count);
-    ops->flush(unit, domain);
+            vendor->detach(unit, (requester + i) & 0xffff);
+    vendor->flush_functions(unit, requester & 0xffff, count);
+    vendor->flush(unit, domain);
     domains[domain / 64] &= ~(1ull << domain % 64);
 }
 
 void iommu_flush(struct iommu_unit *unit, uint32_t domain)
 {
-    ops->flush(unit, domain);
+    vendor->flush(unit, domain);
 }
 
 void iommu_mapped(struct iommu_unit *unit, uint32_t domain)
 {
     if (unit->tell_mapped)
-        ops->flush(unit, domain);
+        vendor->flush(unit, domain);
 }
 
 static bool is_ram(const struct bootinfo *info, const struct acpi_dma_range *range)
@@ -197,7 +197,8 @@ static void keep_reserved(const struct bootinfo *info)
         acpi.dma_range[kept++] = range;
         for (uint32_t id = range.first; id <= range.last; id++) {
             struct iommu_unit *unit = iommu_of(id);
-            if (unit && !ops->attach(unit, id & 0xffff, kva_to_hpa(firmware.root), DOMAIN_FIRMWARE))
+            if (unit &&
+                !vendor->attach(unit, id & 0xffff, kva_to_hpa(firmware.root), DOMAIN_FIRMWARE))
                 panic("no memory for the IOMMU's tables");
         }
     }
@@ -206,7 +207,7 @@ static void keep_reserved(const struct bootinfo *info)
 
 static bool probe_all(void)
 {
-    ops = acpi.dma == DMA_VTD ? &vtd_ops : &amdvi_ops;
+    vendor = acpi.dma == DMA_VTD ? &vtd_ops : &amdvi_ops;
     units = kmem_pages(kmem_order(acpi.iommu_count * sizeof(*units)));
     for (uint32_t i = 0; i < acpi.iommu_count; i++) {
         struct iommu_unit *unit = &units[i];
@@ -214,7 +215,7 @@ static bool probe_all(void)
             return false;
         unit->acpi = &acpi.iommu[i];
         unit->regs = kmap_mmio(hpa(unit->acpi->base), IOMMU_MMIO_SIZE);
-        if (!unit->regs || !aligned(unit->acpi->base, PAGE_SIZE) || !ops->probe(unit)) {
+        if (!unit->regs || !aligned(unit->acpi->base, PAGE_SIZE) || !vendor->probe(unit)) {
             kprintf("iommu: the one at %lx cannot be used\n", unit->acpi->base);
             return false;
         }
@@ -236,9 +237,9 @@ void iommu_init(const struct bootinfo *info)
     unit_count = acpi.iommu_count;
     keep_reserved(info);
     for (uint32_t i = 0; i < unit_count; i++)
-        ops->start(&units[i]);
+        vendor->start(&units[i]);
     iommu.kind = acpi.dma;
     kprintf("iommu: %u %s, %u address bits, %u levels, pages up to %u KiB, %u domains\n",
-            unit_count, ops->name, iommu.bits, iommu.format.levels,
+            unit_count, vendor->name, iommu.bits, iommu.format.levels,
             4u << 9 * (iommu.format.max_level - 1), iommu_domains);
 }

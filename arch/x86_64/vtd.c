@@ -62,17 +62,18 @@
 #define SNP           (1ull << 11)
 
 /* Turns a bit of the global command register on or off. */
-static void command(const struct iommu_unit *unit, uint32_t bit, bool on)
+static void vtd_command(const struct iommu_unit *unit, uint32_t bit, bool on)
 {
     uint32_t kept = unit_read32(unit, VTD_GSTS) & GSTS_KEPT & ~bit;
     unit_write32(unit, VTD_GCMD, kept | (on ? bit : 0));
     unit_wait(unit, VTD_GSTS, bit, on ? bit : 0);
 }
 
+static uint32_t vtd_widths = 0xe; /* of all units: 3, 4, 5 levels */
+
 /* Narrows what all units can do by what this one can. */
 static bool merge_format(const struct iommu_unit *unit)
 {
-    static uint32_t widths = 0xe; /* 3, 4, 5 levels */
     struct pt_format *f = &iommu.format;
     if (!f->levels)
         *f = (struct pt_format){.table = 3,
@@ -82,15 +83,15 @@ static bool merge_format(const struct iommu_unit *unit)
                                 .read = 1,
                                 .write = 2,
                                 .max_level = 3};
-    widths &= CAP_SAGAW(unit->cap);
-    f->levels = widths & 4 ? 4 : widths & 2 ? 3 : 5;
+    vtd_widths &= CAP_SAGAW(unit->cap);
+    f->levels = vtd_widths & 4 ? 4 : vtd_widths & 2 ? 3 : 5;
     uint32_t pages = CAP_SLLPS(unit->cap);
     f->max_level = MIN(f->max_level, pages == 3 ? 3 : pages & 1 ? 2 : 1);
     f->write_back |= !(unit->ecap & ECAP_C);
     f->leaf &= unit->ecap & ECAP_SC ? SNP : 0;
     iommu.bits = MIN(iommu.bits, MIN(CAP_MGAW(unit->cap) + 1, PAGE_SHIFT + 9 * f->levels));
     iommu_domains = MIN(iommu_domains, 16u << 2 * CAP_ND(unit->cap));
-    return widths;
+    return vtd_widths;
 }
 
 static bool vtd_probe(struct iommu_unit *unit)
@@ -154,16 +155,16 @@ static void vtd_flush(struct iommu_unit *unit, uint32_t domain)
 static void vtd_start(struct iommu_unit *unit)
 {
     /* Firmware may have left it on. */
-    command(unit, GCMD_TE, false);
-    command(unit, GCMD_IRE, false);
-    command(unit, GCMD_QIE, false);
+    vtd_command(unit, GCMD_TE, false);
+    vtd_command(unit, GCMD_IRE, false);
+    vtd_command(unit, GCMD_QIE, false);
     unit_write64(unit, VTD_RTADDR, kva_to_hpa(unit->table).v);
     cache_write_back(unit->table, PAGE_SIZE);
-    command(unit, GCMD_SRTP, true);
+    vtd_command(unit, GCMD_SRTP, true);
     if (unit->queue) {
         unit_write64(unit, VTD_IQT, 0);
         unit_write64(unit, VTD_IQA, kva_to_hpa(unit->queue).v);
-        command(unit, GCMD_QIE, true);
+        vtd_command(unit, GCMD_QIE, true);
     }
     vtd_flush_functions(unit, 0, 0);
     flush_iotlb(unit, IOTLB_GLOBAL, 0);
@@ -174,7 +175,7 @@ static void vtd_start(struct iommu_unit *unit)
     unit_write32(unit, VTD_FEADDR, (uint32_t)address);
     unit_write32(unit, VTD_FEUADDR, (uint32_t)(address >> 32));
     unit_write32(unit, VTD_FECTL, 0); /* not masked */
-    command(unit, GCMD_TE, true);
+    vtd_command(unit, GCMD_TE, true);
     if (unit->cap & CAP_PMR) { /* from here on they would only be in the way */
         unit_write32(unit, VTD_PMEN, 0);
         unit_wait(unit, VTD_PMEN, PMEN_ACTIVE, 0);
@@ -188,7 +189,7 @@ static uint64_t *context_entry(const struct iommu_unit *unit, uint32_t function)
     return root & ENTRY_PRESENT ? &contexts[2 * (function & 0xff)] : NULL;
 }
 
-static void store(const struct iommu_unit *unit, uint64_t *entry, uint64_t value)
+static void context_store(const struct iommu_unit *unit, uint64_t *entry, uint64_t value)
 {
     __atomic_store_n(entry, value, __ATOMIC_RELEASE);
     if (!(unit->ecap & ECAP_C))
@@ -202,12 +203,13 @@ static bool vtd_attach(struct iommu_unit *unit, uint32_t function, hpa_t root, u
         if (!contexts)
             return false;
         cache_write_back(contexts, PAGE_SIZE);
-        store(unit, &unit->table[2 * (function >> 8)], kva_to_hpa(contexts).v | ENTRY_PRESENT);
+        context_store(unit, &unit->table[2 * (function >> 8)],
+                      kva_to_hpa(contexts).v | ENTRY_PRESENT);
     }
     uint64_t *entry = context_entry(unit, function);
     cache_write_back(hpa_to_kva(root), PAGE_SIZE);
-    store(unit, entry + 1, (uint64_t)domain << 8 | (iommu.format.levels - 2));
-    store(unit, entry, root.v | ENTRY_PRESENT);
+    context_store(unit, entry + 1, (uint64_t)domain << 8 | (iommu.format.levels - 2));
+    context_store(unit, entry, root.v | ENTRY_PRESENT);
     return true;
 }
 
@@ -215,10 +217,10 @@ static void vtd_detach(struct iommu_unit *unit, uint32_t function)
 {
     uint64_t *entry = context_entry(unit, function);
     if (entry)
-        store(unit, entry, 0);
+        context_store(unit, entry, 0);
 }
 
-static const char *reason(uint32_t code)
+static const char *vtd_reason(uint32_t code)
 {
     static const char *const text[] = {[1] = "nothing is mapped for its bus",
                                        [2] = "nothing is mapped for it",
@@ -237,7 +239,7 @@ static void vtd_faults(struct iommu_unit *unit)
         if (!(high & FAULT_PRESENT))
             continue;
         unit_fault(unit, high & 0xffff, high & FAULT_READ ? "read of" : "write to",
-                   address & ~PAGE_MASK, reason(code), code);
+                   address & ~PAGE_MASK, vtd_reason(code), code);
         unit_write32(unit, reg + 12, (uint32_t)(FAULT_PRESENT >> 32));
     }
     unit_write32(unit, VTD_FSTS, unit_read32(unit, VTD_FSTS)); /* overflow, errors: 1 clears */

@@ -12,8 +12,8 @@
 #include "abi/kinfo.h"
 #include "abi/syscall_numbers.h"
 
-#include "arch/x86_64/acpi.h"
-#include "arch/x86_64/iommu.h"
+#include "tests/unit/fake/iommu.h"
+
 #include "arch/x86_64/ptab.c"
 #include "kernel/cap.c"
 #include "kernel/device.c"
@@ -103,48 +103,6 @@ void irq_interrupt(uint8_t vector)
 void nmi_interrupt(const struct regs *regs)
 {
     (void)regs;
-}
-/* An IOMMU that only counts: a test says whether it is there. */
-struct acpi_info acpi;
-struct iommu_info iommu = {.bits = 48,
-                           .format = {.table = 3,
-                                      .large = 0x80,
-                                      .present = 3,
-                                      .read = 1,
-                                      .write = 2,
-                                      .max_level = 2,
-                                      .levels = 4}};
-static struct iommu_unit *fake_iommu;
-static uint32_t fake_dma_flushes, fake_attached;
-struct iommu_unit *iommu_of(uint32_t requester)
-{
-    (void)requester;
-    return fake_iommu;
-}
-bool iommu_attach(struct iommu_unit *unit, uint32_t requester, uint32_t count, hpa_t root,
-                  uint32_t *domain)
-{
-    (void)unit, (void)requester, (void)root;
-    fake_attached += count;
-    *domain = 7;
-    return true;
-}
-void iommu_detach(struct iommu_unit *unit, uint32_t requester, uint32_t count, uint32_t domain)
-{
-    (void)unit, (void)requester, (void)domain;
-    fake_attached -= count;
-}
-void iommu_flush(struct iommu_unit *unit, uint32_t domain)
-{
-    (void)unit;
-    fake_dma_flushes += domain == 7;
-}
-void iommu_mapped(struct iommu_unit *unit, uint32_t domain)
-{
-    (void)unit, (void)domain;
-}
-void iommu_interrupt(void)
-{
 }
 struct space *guest_space(struct obj *guest)
 {
