@@ -113,6 +113,16 @@ static bool follow(const struct acpi_table *t, const struct acpi_entry *scope, u
     return false;
 }
 
+static void add_scope_or_range(const struct acpi_table *t, const struct acpi_entry *b,
+                               const uint32_t *unit, uint32_t first, uint32_t last)
+{
+    uint64_t base = acpi_field(t, b, 8, 8);
+    if (unit)
+        add_scope(*unit, first, last);
+    else
+        add_range(base, acpi_field(t, b, 16, 8) + 1 - base, first, last);
+}
+
 /* The device scope entries from `at` to the end of a block. unit: whose; else a range for each. */
 static void read_scopes(const struct acpi_table *t, const struct acpi_entry *b, uint32_t at,
                         uint32_t segment, const uint32_t *unit)
@@ -132,15 +142,12 @@ static void read_scopes(const struct acpi_table *t, const struct acpi_entry *b, 
             kprintf("acpi: DMAR names a device behind bridges that are not there\n");
             continue;
         }
-        uint32_t first = base | function, last = first;
-        if (s.type == SCOPE_BRIDGE && !segment) /* and all that is behind it */
-            last = (pci_config_read(function, BRIDGE_BUSES) >> 16 & 0xff) << 8 | 0xff;
-        last = MAX(first, last);
-        if (unit)
-            add_scope(*unit, first, last);
-        else
-            add_range(acpi_field(t, b, 8, 8), acpi_field(t, b, 16, 8) + 1 - acpi_field(t, b, 8, 8),
-                      first, last);
+        uint32_t buses = s.type == SCOPE_BRIDGE && !segment
+                             ? pci_config_read(function, BRIDGE_BUSES)
+                             : UINT32_MAX;
+        add_scope_or_range(t, b, unit, base | function, base | function);
+        if (buses != UINT32_MAX && (buses & 0xff00)) /* and all that is behind the bridge */
+            add_scope_or_range(t, b, unit, buses & 0xff00, (buses >> 8 & 0xff00) | 0xff);
     }
 }
 
