@@ -121,10 +121,8 @@ void acpi_init(const void *rsdp, uint32_t length)
         char signature[5];
         void (*read)(const struct acpi_table *);
     } known[] = {{"APIC", acpi_madt}, /* before the SRAT, which describes its CPUs */
-                 {"SRAT", acpi_srat},
-                 {"HPET", read_hpet},
-                 {"MCFG", read_mcfg},
-                 {"FACP", read_fadt}};
+                 {"SRAT", acpi_srat}, {"HPET", read_hpet}, {"MCFG", read_mcfg},
+                 {"FACP", read_fadt}, {"DMAR", acpi_dmar}, {"IVRS", acpi_ivrs}};
     struct acpi_table pointer = {rsdp, length}, root, t;
     uint32_t size;
 

@@ -34,6 +34,7 @@
         .table = PTE_P | PTE_W | (bits), .leaf = PTE_P | PTE_A | PTE_D | (bits) | (leaf_bits), \
         .large = PTE_PS, .present = PTE_P, .write = PTE_W, .noexec = PTE_NX,                   \
         .uncached = PTE_PCD | PTE_PWT, .wc = PTE_PWT, .wc_large = PTE_PWT, .max_level = 2,     \
+        .levels = 4,                                                                           \
     }
 
 static const struct pt_format kernel_pt_format = HOST_PT_FORMAT(0, PTE_G);
