@@ -67,6 +67,33 @@ static const char *take_status(struct ahci *a)
     return status == OK ? NULL : "no memory for its status";
 }
 
+/* From here on the controller reaches what is mapped for it, and nothing else, if there is an
+ * IOMMU.
+ */
+static const char *confine(struct ahci *a)
+{
+    uint64_t kind;
+    a->dma_space = slot_alloc();
+    int64_t status = a->dma_space ? sys_device_create(a->dma_space, SLOT_MACHINE, SLOT_SELF_PD,
+                                                      a->device->id.v, 1, &kind)
+                                  : ERR_QUOTA;
+    if (status != OK)
+        return "its DMA cannot be confined";
+    a->is_confined = kind != DMA_OPEN;
+    return ahci_let_reach(a, &a->dma, 1) == OK ? NULL : "it cannot reach its own memory";
+}
+
+int64_t ahci_let_reach(const struct ahci *a, const struct mem_block *blocks, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        int64_t status = sys_mem_map(a->dma_space, blocks[i].slot, blocks[i].base, 0,
+                                     blocks[i].size, MAP_READ | MAP_WRITE);
+        if (status != OK && status != ERR_EXISTS) /* another volume of the same client */
+            return status;
+    }
+    return OK;
+}
+
 /* All that stays while processes come and go. */
 static const char *take_all(struct ahci *a)
 {
@@ -80,7 +107,9 @@ static const char *take_all(struct ahci *a)
         return "its registers do not lie in device memory";
     if (physmem_alloc_below(&a->dma, AHCI_DMA_BYTES, PHYSMEM_PAGE, LOW_MEMORY_END) != OK)
         return "there is no memory below 4 GiB for it";
-    const char *why = take_status(a);
+    const char *why = confine(a);
+    if (!why)
+        why = take_status(a);
     if (why)
         return why;
     a->notif = slot_alloc();
@@ -172,7 +201,10 @@ void ahci_start(const struct ahci_setup *with)
         if (!program_file || count == AHCI_CONTROLLERS)
             break;
     }
-    if (count)
+    bool confined = true;
+    for (uint32_t i = 0; i < count; i++)
+        confined &= controllers[i].is_confined;
+    if (!confined)
         log_line("storage: no IOMMU keeps the disk controllers in bounds: a driver that is taken "
                  "over can make them read and write all memory");
 }

@@ -25,6 +25,8 @@ struct ahci {
     struct program program;
     uint32_t notif; /* outlives the process, as clients have it */
     uint32_t abar;
+    uint32_t dma_space; /* slot: what the controller reaches */
+    bool is_confined;   /* an IOMMU sees to it */
     struct hostpci_irq irq;
     struct mem_block dma, status_memory;
     const struct ahci_status *status; /* mapped; the driver writes it */
@@ -64,6 +66,9 @@ void ahci_stop(void);
 /* True when they are, or nobody will do it any more. */
 bool ahci_stopped(void);
 
+/* Lets the controller reach memory, at its physical address, until the memory's capability goes.
+ * Status of the mapping. */
+int64_t ahci_let_reach(const struct ahci *ahci, const struct mem_block *blocks, uint32_t n);
 /* A free channel of the controller; NULL: all are used. */
 struct channel *ahci_new_channel(struct ahci *ahci);
 uint32_t ahci_channel_index(const struct ahci *ahci, const struct channel *channel);

@@ -75,6 +75,8 @@ static const char *open_channel(struct ahci *a, uint32_t port, const struct ahci
     struct channel *c = ahci_new_channel(a);
     if (!c)
         return "all channels of its controller are in use";
+    if (ahci_let_reach(a, &buffer, 1) != OK)
+        return "its controller cannot reach the manager's buffer";
     const char *why = channel_prepare(c, &request);
     if (why)
         return why;

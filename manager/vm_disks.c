@@ -70,15 +70,19 @@ static const char *open_channel(struct vm *vm, const struct domain_disk *disk,
     struct channel *c = ahci_new_channel(v->ahci);
     if (!c)
         return refuse(vm, disk, "all channels of its controller are in use");
+    int64_t status = ahci_let_reach(v->ahci, vm->ram, vm->ram_count);
+    if (status != OK)
+        return refuse(vm, disk, "its controller cannot reach the guest's memory: status %lld",
+                      (long long)status);
     const char *why = channel_prepare(c, &request);
     if (why)
         return refuse(vm, disk, "%s", why);
     taken->channel = c;
     taken->driver_bits = AHCI_BIT_CHANNEL(ahci_channel_index(v->ahci, c));
     taken->peer = slot_alloc();
-    int64_t status = taken->peer ? sys_cap_copy(SLOT_SELF_PD, taken->peer, v->ahci->notif,
-                                                RIGHT_WRITE | RIGHT_COPY, taken->driver_bits)
-                                 : ERR_QUOTA;
+    status = taken->peer ? sys_cap_copy(SLOT_SELF_PD, taken->peer, v->ahci->notif,
+                                        RIGHT_WRITE | RIGHT_COPY, taken->driver_bits)
+                         : ERR_QUOTA;
     return status == OK ? NULL : refuse(vm, disk, "notification: status %lld", (long long)status);
 }
 

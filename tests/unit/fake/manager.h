@@ -196,6 +196,11 @@ struct ahci *ahci_at(uint32_t index)
 {
     return index < controllers ? &controller : NULL;
 }
+int64_t ahci_let_reach(const struct ahci *a, const struct mem_block *blocks, uint32_t n)
+{
+    (void)a, (void)blocks, (void)n;
+    return 0;
+}
 void ahci_job(struct ahci *a)
 {
     jobs_told += a == &controller;
