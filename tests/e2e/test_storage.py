@@ -169,3 +169,32 @@ def test_driver_is_killed():
         power_off(machine)
     harness.check(d.read(d.partition["to"].first, len(data)) == data, "the copy differs")
     harness.check(d.read(d.partition["from"].first, len(data)) == data, "the source has changed")
+
+
+def behind_iommu(name, *options):
+    """The same disk, when the controller reaches only what is mapped for it."""
+    d = disk(name, [("root", 8)])
+    data = noise(6, 2 * MIB)
+    d.write(d.partition["root"].first, data)
+    vms = harness.VmSet(name)
+    linux(vms, "alpha", volume("by-partlabel/root"))
+    command = harness.pvh(vms.package(), "console=all") + [*options, *d.qemu()]
+    with harness.Console(name, command) as machine:
+        demo.wait_ready(machine, "alpha")
+        to_prompt(machine)
+        check_read(machine, "alpha", "vda", data)
+        text = machine.command("dmesg")
+        harness.check("no IOMMU" not in text, "the controller is not confined")
+        harness.check("stopped: " not in text, "the IOMMU stopped a request")
+        demo.shell(machine, "alpha", "dd if=/dev/vda of=/dev/vda bs=1M count=2 seek=2 "
+                   "iflag=direct oflag=direct; echo copied-$?", "^copied-0")
+        power_off(machine)
+    harness.check(d.read(d.partition["root"].first + 2 * MIB, 2 * MIB) == data, "the copy differs")
+
+
+def test_behind_vtd():
+    behind_iommu("storage-vtd", "-device", "intel-iommu")
+
+
+def test_behind_amdvi():
+    behind_iommu("storage-amdvi", "-device", "amd-iommu")
