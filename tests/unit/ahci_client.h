@@ -242,7 +242,7 @@ static void finish(struct client *c, uint32_t index)
         complain("a slot that is not ended is told to be");
         return;
     }
-    uint32_t status = slot->status;
+    uint32_t status = slot->status <= BLK_GONE ? slot->status : BLK_INVALID;
     slot->state = BLK_FREE;
     p->busy = false;
     c->ended[status]++;
