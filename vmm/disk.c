@@ -72,6 +72,12 @@ static void limit_over(void *dev)
     disk->owner.go_on(disk->owner.owner);
 }
 
+void disk_yield(struct disk *disk)
+{
+    if (disk->limit_timer.place == 0)
+        timer_arm(disk->machine, &disk->limit_timer, clock_ns(disk->machine) + 1);
+}
+
 /* --- requests --- */
 
 static uint64_t bytes_of(const struct disk_request *request)

@@ -80,6 +80,8 @@ enum disk_verdict {
 void disk_init(struct disk *disk, struct machine *machine, const struct vmm_disk *config);
 /* A tag is below DISK_REQUESTS and not in use. What is wrong with a request is its status. */
 enum disk_verdict disk_submit(struct disk *disk, const struct disk_request *request, uint32_t tag);
+/* disk_owner.go_on is called soon, with the lock free in between. */
+void disk_yield(struct disk *disk);
 static inline void disk_ring(struct disk *disk)
 {
     disk->backing->ring(disk);

@@ -41,6 +41,7 @@
 #define S_UNSUPP 2u
 
 #define BLK_QUEUE_SIZE 128u
+#define ROUND          256u /* requests and looks at queues at a time */
 #define SIZE_MAX_BYTES (1u << 20)
 #define REQUEST_MAX    (32u << 20) /* bytes */
 #define CLEAR_MAX      (1u << 22)  /* sectors of one discard or write-zeroes request */
@@ -242,11 +243,17 @@ static bool can_start(const struct virtio_blk *blk)
     return !blk->held && blk->used != ~0ull;
 }
 
-/* Takes requests of all queues in turn, as long as there is room for them. */
+/* Takes requests of all queues in turn, as long as there is room for them. After some it lets
+ * others have the lock: a guest that never stops asking must not keep its VMM from the manager's
+ * orders. */
 static void pump(struct virtio_blk *blk)
 {
     unsigned empty = 0;
-    while (can_start(blk) && empty < blk->type.queues) {
+    for (unsigned taken = 0; can_start(blk) && empty < blk->type.queues; taken++) {
+        if (taken == ROUND) {
+            disk_yield(blk->disk);
+            break;
+        }
         unsigned queue = blk->next_queue;
         blk->next_queue = (queue + 1) % blk->type.queues;
         if (virtio_pop(&blk->virtio, queue, &blk->chain)) {

@@ -17,7 +17,8 @@ static bool reachable(const struct hba *hba, const struct ahci_memory *m)
     return !m->size || (!(m->base & 1) && m->base < limit && m->size <= limit - m->base);
 }
 
-static enum ahci_refusal check(const struct hba *hba, uint32_t index, const struct ahci_attach *a)
+static enum ahci_refusal check_attach(const struct hba *hba, uint32_t index,
+                                      const struct ahci_attach *a)
 {
     if (index >= AHCI_CHANNELS || hba->channel[index])
         return AHCI_REFUSED_CHANNEL;
@@ -53,6 +54,8 @@ static void take_over(struct channel *c)
 {
     uint32_t order[BLK_SLOTS], n = 0;
     uint64_t sequence[BLK_SLOTS];
+    /* Before the look at the slots. A word that is not 0 would keep the client from ringing. */
+    __atomic_exchange_n(&c->shared->submitted, 0, __ATOMIC_ACQ_REL);
     for (uint32_t i = 0; i < BLK_SLOTS; i++) {
         const struct blk_slot *slot = &c->shared->slot[i];
         uint32_t state = __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE);
@@ -79,7 +82,7 @@ static void take_over(struct channel *c)
 enum ahci_refusal channel_attach(struct hba *hba, uint32_t index, const struct ahci_attach *attach,
                                  struct blk_channel *shared, uint32_t notif)
 {
-    enum ahci_refusal refusal = check(hba, index, attach);
+    enum ahci_refusal refusal = check_attach(hba, index, attach);
     if (refusal != AHCI_REFUSED_NOT)
         return refusal;
     struct port *port = &hba->port[attach->port];

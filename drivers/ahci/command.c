@@ -122,12 +122,12 @@ static uint32_t blocks_max(const struct disk *disk)
     return COMMAND_MAX / disk->block_size < most ? COMMAND_MAX / disk->block_size : most;
 }
 
-/* Takes up to `blocks` from the request into the table. At least one fits: a request has at most
- * BLK_SEGMENTS_MAX pieces of any length, and the table more entries. */
+/* Takes up to `blocks` from the request into the table. All of COMMAND_MAX fit: no piece is longer
+ * than an entry's limit, and a request has fewer pieces than the table entries. */
 static uint32_t fill_prdt(struct request *r, struct command_table *table, uint32_t block_size,
                           uint32_t *blocks)
 {
-    _Static_assert(PRDT_MAX >= BLK_SEGMENTS_MAX + COMMAND_MAX / PRDT_BYTES_MAX, "entries");
+    _Static_assert(PRDT_MAX > BLK_SEGMENTS_MAX, "a request fits");
     uint32_t left = *blocks * block_size, entries = 0;
     while (left && entries < PRDT_MAX) {
         uint32_t length;

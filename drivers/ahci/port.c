@@ -267,7 +267,7 @@ static void check_signature(struct port *port)
     }
 }
 
-static void check(struct port *port)
+static void look(struct port *port)
 {
     switch (port->state) {
     case PORT_STOPPING:
@@ -334,7 +334,7 @@ void port_interrupt(struct port *port)
     if (is & IS_INFS) /* the link has repaired it */
         port_write(port, PORT_SERR, port_read(port, PORT_SERR));
     if (port->state != PORT_READY && !port->own_issued) {
-        check(port);
+        look(port);
         return;
     }
     command_harvest(port, error);
@@ -358,6 +358,6 @@ void port_timer(struct port *port)
     } else if (port->state == PORT_READY) {
         recovery_watch(port);
     } else {
-        check(port);
+        look(port);
     }
 }

@@ -106,6 +106,7 @@ void recovery_go_on(struct port *port)
 {
     if (!port->read_log) {
         port->state = PORT_READY;
+        status_disk(port);
         schedule_issue(port);
         return;
     }
@@ -137,6 +138,7 @@ void recovery_log_done(struct port *port, bool ok)
     if (ok && log_names(port, log)) {
         recovery_judge(port, false);
         port->state = PORT_READY;
+        status_disk(port);
         schedule_issue(port);
         return;
     }

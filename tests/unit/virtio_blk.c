@@ -521,6 +521,25 @@ TEST(a_driver_process_that_dies)
     CHECK_EQ(fake_ram[STATUS], 0);
 }
 
+TEST(a_guest_that_never_stops)
+{
+    image_setup(UINT32_MAX);
+    start_disk(0);
+    driver_find(&d, DISK);
+    driver_features(&d, 0);
+    driver_queue(&d, 0, 128);
+    common_write(&d, 20, 1, 15);
+    lay_request(8, 0, DATA_AT, 20, true);
+    the_disk()->blk.virtio.queue[0].ring.size = 1024; /* more than fit into a round */
+    d.size = 1024;
+    for (unsigned i = 0; i < 300; i++)
+        offer(&d, 0, 0);
+    kick(&d, 0);
+    CHECK_EQ(the_disk()->blk.virtio.queue[0].ring.chains, 128); /* and as many looks at the other */
+    fake_advance(10);
+    CHECK_EQ(the_disk()->blk.virtio.queue[0].ring.chains, 300);
+}
+
 /* --- limits --- */
 
 TEST(operations_a_second)
