@@ -38,6 +38,7 @@
 #define ENTRY_ALIASES        67u
 #define ENTRY_EXTENDED       70u
 #define ENTRY_EXTENDED_START 71u
+#define ENTRY_SPECIAL        72u  /* I/O APIC, HPET */
 #define ENTRY_NAMED          240u /* ACPI name, of any length */
 
 #define AMDVI_SIZE 0x4000u /* of the registers */
@@ -199,6 +200,10 @@ static void read_ivhd(const struct acpi_table *t, const struct acpi_entry *b, ui
             add_scope(index, base | (uint32_t)acpi_field(t, b, at + 5, 2),
                       base | (uint32_t)acpi_field(t, b, at + 5, 2));
             /* fallthrough */
+        case ENTRY_SPECIAL:
+            id = base | (uint32_t)acpi_field(t, b, at + 5, 2);
+            add_scope(index, id, id);
+            break;
         case ENTRY_SELECT:
         case ENTRY_EXTENDED:
             add_scope(index, id, id);

@@ -2,6 +2,7 @@
 #include "arch/x86_64/iommu_unit.h"
 
 #include "abi/status.h"
+#include "arch/x86_64/cpu.h"
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/platform.h"
 #include "arch/x86_64/spinlock.h"
@@ -12,6 +13,7 @@
 
 struct iommu_info iommu = {.kind = DMA_OPEN, .bits = 48};
 uint32_t iommu_domains = DOMAINS_MAX;
+void *iommu_routes;
 
 /* Without a unit the tables only record what is mapped. */
 static const struct pt_format open_format = {
@@ -155,6 +157,26 @@ void iommu_mapped(struct iommu_unit *unit, uint32_t domain)
         vendor->flush(unit, domain);
 }
 
+static void route(uint8_t vector, uint32_t apic_id, bool level)
+{
+    if (!unit_count || !iommu_routes)
+        return;
+    vendor->route(vector, apic_id, level);
+    for (uint32_t i = 0; i < unit_count; i++)
+        vendor->flush_routes(&units[i]);
+}
+
+/* Eight bits of an id everywhere, like a message (apic_msi). */
+void iommu_route(uint8_t vector, uint32_t cpu, bool level)
+{
+    route(vector, cpus[cpu]->apic_id < 0xff ? cpus[cpu]->apic_id : cpus[0]->apic_id, level);
+}
+
+void iommu_unroute(uint8_t vector)
+{
+    route(vector, UINT32_MAX, false);
+}
+
 static bool is_ram(const struct bootinfo *info, const struct acpi_dma_range *range)
 {
     for (uint32_t i = 0; i < info->mem_count; i++) {
@@ -209,9 +231,10 @@ static bool probe_all(void)
 {
     vendor = acpi.dma == DMA_VTD ? &vtd_ops : &amdvi_ops;
     units = kmem_pages(kmem_order(acpi.iommu_count * sizeof(*units)));
+    iommu_routes = kmem_pages(0);
     for (uint32_t i = 0; i < acpi.iommu_count; i++) {
         struct iommu_unit *unit = &units[i];
-        if (!units)
+        if (!units || !iommu_routes)
             return false;
         unit->acpi = &acpi.iommu[i];
         unit->regs = kmap_mmio(hpa(unit->acpi->base), IOMMU_MMIO_SIZE);
@@ -239,7 +262,9 @@ void iommu_init(const struct bootinfo *info)
     for (uint32_t i = 0; i < unit_count; i++)
         vendor->start(&units[i]);
     iommu.kind = acpi.dma;
-    kprintf("iommu: %u %s, %u address bits, %u levels, pages up to %u KiB, %u domains\n",
+    iommu.handles = iommu_routes && acpi.dma == DMA_VTD;
+    kprintf("iommu: %u %s, %u address bits, %u levels, pages up to %u KiB, %u domains, interrupts "
+            "%sremapped\n",
             unit_count, vendor->name, iommu.bits, iommu.format.levels,
-            4u << 9 * (iommu.format.max_level - 1), iommu_domains);
+            4u << 9 * (iommu.format.max_level - 1), iommu_domains, iommu_routes ? "" : "not ");
 }

@@ -18,7 +18,7 @@ def dma_tests(name, *arguments, append=""):
     harness.tool("tools/mkpkg", "--out", pkg, "--component", f"manager={harness.component('ktest')}")
     command = harness.qemu(*arguments, *EDU, "-kernel", harness.KERNEL, "-initrd", pkg, "-append", append)
     with harness.Machine(name, command) as machine:
-        machine.expect("manager: ok dma", refuse="not ok|PANIC")
+        machine.expect("manager: ok dma", refuse="not ok|PANIC|NMI")
         return machine.text
 
 

@@ -25,9 +25,9 @@ static const struct variant {
      ECAP_QI | ECAP_C | QI_REGS},
     {"registers", false, false, CAP_COMMON | CAP_WIDTH(48, 4) | CAP_LARGE(1), ECAP_C | QI_REGS},
     {"caching mode", false, true, CAP_COMMON | CAP_CM | CAP_WIDTH(39, 3) | CAP_LARGE(3),
-     ECAP_QI | ECAP_C | ECAP_SC | QI_REGS},
+     ECAP_QI | ECAP_C | ECAP_SC | ECAP_IR | QI_REGS},
     {"does not look into caches", false, false, CAP_COMMON | CAP_RWBF | CAP_WIDTH(48, 4),
-     ECAP_QI | QI_REGS},
+     ECAP_QI | ECAP_IR | QI_REGS},
     {"five levels", false, false, CAP_COMMON | CAP_WIDTH(57, 5) | CAP_LARGE(3),
      ECAP_QI | ECAP_C | QI_REGS},
     {"AMD", true, false, 0, 0},
@@ -78,6 +78,7 @@ static void keep_leftovers(void)
     leftovers[leftover_count++] = units;
     leftovers[leftover_count++] = firmware.root;
     leftovers[leftover_count++] = nothing;
+    leftovers[leftover_count++] = iommu_routes;
     units = NULL;
     firmware.root = NULL;
     nothing = NULL;
@@ -409,5 +410,38 @@ TEST(without_a_unit_addresses_are_physical)
                  OK);
         CHECK_EQ(CALL(boss, MEM_UNMAP, DEVICE, MEM_BASE, MIB), OK);
         CHECK(world_end());
+    }
+}
+
+/* Only a vector that was given out, only for the CPU that it was given out for. */
+TEST(interrupts_that_were_not_given_out)
+{
+    EACH_VARIANT(v)
+    {
+        start(v);
+        bool remaps = v->amd || (v->ecap & ECAP_IR);
+        uint32_t vector, cpu;
+        uint64_t handle = 0xfee00010;
+        CHECK_EQ(iommu.handles, remaps && !v->amd);
+        CHECK_EQ(strstr(fake_log, "interrupts not remapped") == NULL, remaps);
+        cpus[2]->apic_id = 6;
+        for (uint32_t data = 0; data < 0x800 && remaps; data++) {
+            CHECK(!sim_interrupt(FUNCTION, 0xfee00000, data, &vector, &cpu));
+            CHECK(!sim_interrupt(FUNCTION, handle | data << 5, 0, &vector, &cpu));
+        }
+        iommu_route(0x55, 2, false);
+        iommu_route(0x56, 1, true);
+        for (uint32_t data = 0; data < 0x800 && remaps; data++) {
+            uint64_t address = v->amd ? 0xfee00000 : handle | data << 5;
+            CHECK_EQ(sim_interrupt(FUNCTION, address, v->amd ? data : 0, &vector, &cpu),
+                     data == 0x55 || data == 0x56);
+            CHECK(data != 0x55 || (vector == 0x55 && cpu == 6));
+        }
+        iommu_unroute(0x55);
+        CHECK_EQ(
+            sim_interrupt(FUNCTION, v->amd ? 0xfee00000 : handle | 0x55 << 5, 0x55, &vector, &cpu),
+            !remaps);
+        iommu_unroute(0x56);
+        CHECK(world_end() && !sim.misuse);
     }
 }
