@@ -33,9 +33,9 @@ def noise(seed, size):
     return random.Random(seed).randbytes(size)
 
 
-def disk(name, partitions, megabytes=64, **options):
+def disk(name, partitions, megabytes=64):
     os.makedirs(harness.LOGS, exist_ok=True)
-    return disks.Disk(os.path.join(harness.LOGS, name + ".img"), megabytes, partitions, **options)
+    return disks.Disk(os.path.join(harness.LOGS, name + ".img"), megabytes, partitions)
 
 
 def linux(vms, name, devices, **options):
@@ -171,6 +171,27 @@ def test_driver_is_killed():
         power_off(machine)
     for name in d.partition:
         harness.check(d.read(d.partition[name].first, len(data)) == data, f"{name} differs")
+
+
+def test_two_controllers_one_behind_a_bridge():
+    """A second controller on a bus of its own; each has its driver."""
+    near, far = disk("storage-near", [("near", 8)]), disk("storage-far", [("far", 16)])
+    data = noise(7, MIB)
+    far.write(far.partition["far"].first, data)
+    vms = harness.VmSet("storage-bridge")
+    linux(vms, "alpha", volume("by-partlabel/near") + volume("by-partlabel/far", "vdb"))
+    command = harness.pvh(vms.package(), "console=all") + near.qemu() + [
+        "-device", "pcie-root-port,id=port1,chassis=1", "-device", "ich9-ahci,id=second,bus=port1",
+        *far.qemu(name="d1", serial="DISK1", bus="second.2")]
+    with harness.Console("storage-bridge", command) as machine:
+        demo.wait_ready(machine, "alpha")
+        to_prompt(machine)
+        harness.check("pci_0000_01_00_0" in machine.command("nodedev-list"), "none behind the bridge")
+        check_read(machine, "alpha", "vdb", data)
+        demo.shell(machine, "alpha", "dd if=/dev/vdb of=/dev/vda bs=64k count=16 conv=fsync; "
+                   "echo copied-$?", "^copied-0")
+        power_off(machine)
+    harness.check(near.read(near.partition["near"].first, MIB) == data, "the copy differs")
 
 
 def behind_iommu(name, *options):
