@@ -4,6 +4,7 @@
 import hashlib
 import os
 import random
+import re
 
 import demo
 import disks
@@ -11,6 +12,7 @@ import gdb
 import harness
 
 KILLS = int(os.environ.get("E2E_KILLS", "10"))
+CUTS = int(os.environ.get("E2E_CUTS", "3"))
 MIB = disks.MIB
 VOLUME = """    <disk type='block' device='disk'>
       <driver name='qemu' type='raw'/>
@@ -221,3 +223,28 @@ def test_behind_vtd():
 
 def test_behind_amdvi():
     behind_iommu("storage-amdvi", "-device", "amd-iommu")
+
+
+def test_power_cuts():
+    """The machine is cut off at any moment, again and again: what the guest was told is on the
+    medium is there."""
+    d = disk("storage-cut", [("root", 32)])
+    root = d.partition["root"]
+    vms = harness.VmSet("storage-cut")
+    linux(vms, "alpha", volume("by-partlabel/root"))
+    command = harness.pvh(vms.package(), "console=all") + d.qemu()
+    clock, last = random.Random(8), 0
+    for _ in range(CUTS):
+        with harness.Console("storage-cut", command) as machine:
+            demo.wait_ready(machine, "alpha")
+            to_prompt(machine)
+            machine.enter("alpha")
+            machine.send("\n")
+            machine.expect(r"alpha:\S*# ")
+            machine.send(f"i={last}; while :; do i=$((i+1)); printf %08d $i | dd of=/dev/vda bs=512 "
+                         "seek=$i conv=sync,fsync,notrunc 2>/dev/null && echo durable-$i; done\n")
+            machine.expect(f"durable-{last + 1 + clock.randrange(60)}$")
+            text = machine.text
+        last = max(map(int, re.findall(r"durable-(\d+)$", text, re.M)))
+        for i in range(1, last + 1):
+            harness.check(d.read(root.first + i * 512, 8) == b"%08d" % i, f"write {i} is lost")
