@@ -16,6 +16,7 @@ enum obj_type {
     OBJ_GUEST,   /* guest space: guest-physical memory, CPUID and MSR policy, doorbells */
     OBJ_VCPU,    /* one virtual CPU of a guest space */
     OBJ_MACHINE, /* the authority over the machine: interrupts, power, kernel log, kernel memory */
+    OBJ_DEVICE,  /* what sends DMA requests under some requester ids, and the memory it reaches */
     OBJ_TYPES
 };
 

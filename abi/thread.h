@@ -40,11 +40,16 @@ struct pd_info {
     struct thread_info fault; /* the thread of the first one, as it stopped */
 };
 
-/* machine_info(): the kernel's own accounting. */
+/* What keeps a device's DMA to the memory that is mapped for it. */
+enum dma_kind { DMA_OPEN /* nothing: it reaches all memory */, DMA_VTD, DMA_AMDVI };
+
+/* machine_info(): the kernel's own accounting, and how DMA is confined. */
 struct machine_info {
     uint64_t kmem_total, kmem_free; /* bytes */
     uint64_t objects[16];           /* live objects by enum obj_type */
     uint64_t klog_head;             /* bytes ever written to the kernel log */
+    uint64_t dma;                   /* enum dma_kind */
+    uint64_t dma_bits;              /* width of the addresses that can be mapped into a device */
 };
 
 /* cpu_info(): per-CPU counters. */

@@ -113,7 +113,7 @@ static void read_mcfg(const struct acpi_table *t)
     }
 }
 
-void *acpi_array(uint64_t size)
+void *acpi_pages(uint64_t size)
 {
     uint64_t bytes = align_up(size, PAGE_SIZE);
     uint64_t at = boot_take(boot, 0, bytes, PAGE_SIZE, BOOTINFO_MEM_KERNEL);
@@ -132,7 +132,9 @@ void acpi_init(struct bootinfo *info)
                  {"SRAT", acpi_srat},
                  {"HPET", read_hpet},
                  {"MCFG", read_mcfg},
-                 {"FACP", read_fadt}};
+                 {"FACP", read_fadt},
+                 {"DMAR", acpi_dmar},
+                 {"IVRS", acpi_ivrs}};
     struct acpi_table pointer = {info->rsdp_copy, info->rsdp_copied}, root, t;
     uint32_t size;
 

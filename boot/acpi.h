@@ -4,6 +4,7 @@
 #ifndef BOOT_ACPI_H
 #define BOOT_ACPI_H
 
+#include "abi/thread.h"
 #include "lib/types.h"
 
 struct acpi_cpu {
@@ -23,6 +24,23 @@ struct acpi_mem_domain {
     uint32_t domain;
 };
 
+/* DMA remapping units. Requester ids are PCI segment << 16 | bus << 8 | device << 3 | function. */
+struct acpi_iommu {
+    uint64_t base, size; /* of its registers; size: bytes, as far as is known */
+    uint32_t segment;
+    bool rest;                     /* stands before what no unit of the segment names */
+    uint32_t function, capability; /* AMD: itself as a PCI function */
+};
+/* A unit stands before the requester ids first to last. */
+struct acpi_dma_scope {
+    uint32_t first, last, unit;
+};
+/* Memory that firmware keeps for DMA of first to last. */
+struct acpi_dma_range {
+    uint64_t base, size; /* page granular */
+    uint32_t first, last;
+};
+
 struct acpi_info {
     uint64_t root; /* host-physical address of XSDT or RSDT, 0: no ACPI */
     uint64_t lapic_base;
@@ -30,6 +48,11 @@ struct acpi_info {
     struct acpi_ioapic *ioapic;
     struct acpi_mem_domain *mem_domain;
     struct acpi_isa_irq isa[ISA_IRQS];
+    struct acpi_iommu *iommu;
+    struct acpi_dma_scope *dma_scope;
+    struct acpi_dma_range *dma_range;
+    enum dma_kind dma; /* of the units */
+    uint32_t iommu_count, dma_scope_count, dma_range_count;
     uint32_t cpu_count, ioapic_count, mem_domain_count;
     uint32_t nmi_lint;  /* LINT pin of NMI for all CPUs: 0, 1; 2: none */
     uint64_t mcfg_base; /* segment 0, 0: none */

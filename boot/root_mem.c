@@ -55,25 +55,37 @@ static void add(struct root_info *info, uint64_t base, uint64_t end, uint32_t ki
     info->mem[at] = (struct root_mem){base, end - base, kind, domain_of(base)};
 }
 
-/* Address space that is no memory, without the interrupt controllers that the kernel drives. */
+/* The lowest of what the kernel drives itself (interrupt controllers, IOMMUs) in [base, end), in
+ * whole pages; *size: of it. end: nothing. */
+static uint64_t kept(uint64_t base, uint64_t end, uint64_t *size)
+{
+    uint64_t found = end;
+    for (uint32_t i = 0; i <= acpi->ioapic_count + acpi->iommu_count; i++) {
+        uint64_t at = acpi->lapic_base, bytes = PAGE_SIZE;
+        if (i < acpi->ioapic_count) {
+            at = acpi->ioapic[i].address;
+        } else if (i > acpi->ioapic_count) {
+            at = acpi->iommu[i - acpi->ioapic_count - 1].base;
+            bytes = acpi->iommu[i - acpi->ioapic_count - 1].size;
+        }
+        at = align_down(at, PAGE_SIZE);
+        uint64_t from = MAX(at, base); /* the map may have an edge in the middle of it */
+        if (from < found && bytes > from - at) {
+            found = from;
+            *size = bytes - (from - at);
+        }
+    }
+    return found;
+}
+
+/* Address space that is no memory. */
 static void add_mmio(struct root_info *info, uint64_t base, uint64_t end)
 {
-    uint64_t keep = UINT64_MAX;
-    uint64_t lapic = align_down(acpi->lapic_base, PAGE_SIZE);
-    if (lapic >= base && lapic < end)
-        keep = lapic;
-    for (uint32_t i = 0; i < acpi->ioapic_count; i++) {
-        uint64_t page = align_down(acpi->ioapic[i].address, PAGE_SIZE);
-        if (page >= base && page < end)
-            keep = MIN(keep, page);
+    while (base < end) {
+        uint64_t size = 0, keep = kept(base, end, &size);
+        add(info, base, keep, ROOT_MEM_MMIO);
+        base = keep + size;
     }
-    if (keep == UINT64_MAX) {
-        add(info, base, end, ROOT_MEM_MMIO);
-        return;
-    }
-    add(info, base, keep, ROOT_MEM_MMIO);
-    if (keep + PAGE_SIZE < end)
-        add_mmio(info, keep + PAGE_SIZE, end);
 }
 
 static void add_entry(struct root_info *info, const struct bootinfo_mem *m)

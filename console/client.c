@@ -102,6 +102,38 @@ int64_t client_node(struct mgr_node *node)
     return fetch(MGR_OP_NODE, NULL, 0, node, sizeof(*node));
 }
 
+int64_t client_disks(const char *name, struct mgr_disk *disks, uint32_t *count)
+{
+    struct utcb *utcb = request(MGR_OP_DISKS, name, 0, 0);
+    int64_t status = call(utcb, 0);
+    *count = 0;
+    if (status != OK)
+        return status;
+    *count = utcb->mr[1] < VMM_MAX_DISKS ? (uint32_t)utcb->mr[1] : VMM_MAX_DISKS;
+    memcpy(disks, &utcb->mr[MGR_PAYLOAD], *count * sizeof(disks[0]));
+    for (uint32_t i = 0; i < *count; i++)
+        disks[i].target[sizeof(disks[i].target) - 1] =
+            disks[i].source[sizeof(disks[i].source) - 1] = 0;
+    return OK;
+}
+
+int64_t client_nodedev(uint32_t first, struct mgr_nodedev *list, uint32_t max, uint32_t *count)
+{
+    struct utcb *utcb = request(MGR_OP_NODEDEV, NULL, first, 0);
+    int64_t status = call(utcb, 0);
+    *count = 0;
+    if (status != OK)
+        return status;
+    uint64_t n = utcb->mr[2] < max ? utcb->mr[2] : max;
+    if (n > MGR_NODEDEVS)
+        n = MGR_NODEDEVS;
+    memcpy(list, &utcb->mr[MGR_PAYLOAD], n * sizeof(list[0]));
+    for (uint64_t i = 0; i < n; i++)
+        list[i].name[sizeof(list[i].name) - 1] = 0;
+    *count = (uint32_t)n;
+    return OK;
+}
+
 int64_t client_host(enum mgr_host how, int force)
 {
     return call(request(MGR_OP_HOST, NULL, how, force != 0), 0);

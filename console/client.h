@@ -15,6 +15,10 @@ int64_t client_act(const char *name, enum vm_input verb);
 int64_t client_refresh(const char *name);
 int64_t client_stats(const char *name, uint32_t vcpu, struct mgr_stats *stats);
 int64_t client_node(struct mgr_node *node);
+/* The host's devices from `first` on, at most `max`; *count: how many were given. */
+/* disks: VMM_MAX_DISKS of them. */
+int64_t client_disks(const char *name, struct mgr_disk *disks, uint32_t *count);
+int64_t client_nodedev(uint32_t first, struct mgr_nodedev *list, uint32_t max, uint32_t *count);
 int64_t client_host(enum mgr_host how, int force);
 /* At most size bytes of the kernel log from *position on, which is moved. *length 0: no more. */
 int64_t client_klog(uint64_t *position, char *bytes, uint32_t size, uint32_t *length);

@@ -27,10 +27,10 @@ static bool take_option(struct command *c, const char *word)
 static const char *check(const struct command *c, const struct verb *verb, uint32_t words,
                          char error[128])
 {
-    uint32_t most = verb->argument == VERB_NONE ? 0 : !strcmp(verb->name, "console") ? 2 : 1;
+    uint32_t most = verb->argument == VERB_NONE ? 0 : verb->argument == VERB_DOMAIN_WORD ? 2 : 1;
     if (c->options & ~verb->options)
         snprintf(error, 128, "command '%s' doesn't support this option", verb->name);
-    else if (verb->argument == VERB_DOMAIN && !c->domain)
+    else if ((verb->argument == VERB_DOMAIN || verb->argument == VERB_DOMAIN_WORD) && !c->domain)
         snprintf(error, 128, "command '%s' requires <domain> option", verb->name);
     else if (words > most)
         snprintf(error, 128, "unexpected data '%.64s'", most == 0 ? c->domain : c->extra);

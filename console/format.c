@@ -280,3 +280,43 @@ void format_node(struct text *text, const struct mgr_node *node)
              node->boot_method);
     text_add(text, "%-21s%llus\n\n", "Uptime:", (unsigned long long)(node->uptime_ns / 1000000000));
 }
+
+void format_disks(struct text *text, const struct mgr_disk *disks, uint32_t count)
+{
+    size_t width = strlen("Source");
+    for (uint32_t i = 0; i < count; i++) {
+        if (strlen(disks[i].source) > width)
+            width = strlen(disks[i].source);
+    }
+    text_add(text, " Target   Source\n");
+    for (size_t i = 0; i < width + 11; i++)
+        text_add(text, "-");
+    text_add(text, "\n");
+    for (uint32_t i = 0; i < count; i++)
+        text_add(text, " %-8s %s\n", disks[i].target, disks[i].source);
+    text_add(text, "\n");
+}
+
+void format_disk_stats(struct text *text, const struct mgr_disk *disk)
+{
+    static const struct {
+        const char *name;
+        enum vmm_disk_stat stat;
+    } lines[] = {
+        {"rd_req", DISK_STAT_READS},
+        {"rd_bytes", DISK_STAT_READ_BYTES},
+        {"wr_req", DISK_STAT_WRITES},
+        {"wr_bytes", DISK_STAT_WRITTEN_BYTES},
+        {"flush_operations", DISK_STAT_FLUSHES},
+        {"rd_total_times", DISK_STAT_READ_NS},
+        {"wr_total_times", DISK_STAT_WRITE_NS},
+        {"flush_total_times", DISK_STAT_FLUSH_NS},
+        {"discard_operations", DISK_STAT_DISCARDS},
+        {"delayed_operations", DISK_STAT_DELAYED},
+        {"errs", DISK_STAT_ERRORS},
+    };
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        text_add(text, "%s %s %llu\n", disk->target, lines[i].name,
+                 (unsigned long long)disk->stat[lines[i].stat]);
+    text_add(text, "\n");
+}

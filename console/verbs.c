@@ -217,6 +217,37 @@ static void run_vcpuinfo(const struct command *c, struct text *text)
     for_each_vcpu(c, text, true);
 }
 
+static void run_domblklist(const struct command *c, struct text *text)
+{
+    struct mgr_disk disks[VMM_MAX_DISKS];
+    uint32_t count;
+    if (client_disks(c->domain, disks, &count) != OK)
+        text_add(text, "error: %s\n\n", client_reason());
+    else
+        format_disks(text, disks, count);
+}
+
+/* Without a target virsh sums over all disks; one after the other says more. */
+static void run_domblkstat(const struct command *c, struct text *text)
+{
+    struct mgr_disk disks[VMM_MAX_DISKS];
+    uint32_t count, shown = 0;
+    client_refresh(c->domain);
+    sleep_ns(REFRESH_NS);
+    if (client_disks(c->domain, disks, &count) != OK) {
+        text_add(text, "error: %s\n\n", client_reason());
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (c->extra && strcmp(c->extra, disks[i].target))
+            continue;
+        format_disk_stats(text, &disks[i]);
+        shown++;
+    }
+    if (!shown && c->extra)
+        text_add(text, "error: invalid path '%s' not assigned to domain\n\n", c->extra);
+}
+
 static void run_nodeinfo(const struct command *c, struct text *text)
 {
     struct mgr_node node;
@@ -225,6 +256,23 @@ static void run_nodeinfo(const struct command *c, struct text *text)
         text_add(text, "error: %s\n\n", client_reason());
     else
         format_node(text, &node);
+}
+
+static void run_nodedev_list(const struct command *c, struct text *text)
+{
+    struct mgr_nodedev list[16];
+    uint32_t first = 0, n;
+    (void)c;
+    do {
+        if (client_nodedev(first, list, sizeof(list) / sizeof(list[0]), &n) != OK) {
+            text_add(text, "error: %s\n\n", client_reason());
+            return;
+        }
+        for (uint32_t i = 0; i < n; i++)
+            text_add(text, "%s\n", list[i].name);
+        first += n;
+    } while (n);
+    text_add(text, "\n");
 }
 
 static void run_dmesg(const struct command *c, struct text *text)
@@ -275,10 +323,13 @@ static void run_help(const struct command *c, struct text *text)
 }
 
 const struct verb verbs[] = {
-    {"console", VERB_DOMAIN, 0, "<domain> [serial|virtio]",
+    {"console", VERB_DOMAIN_WORD, 0, "<domain> [serial|virtio]",
      "connect to the guest console; Ctrl-] leaves it", run_console},
     {"destroy", VERB_DOMAIN, 0, "<domain>", "destroy (stop) a domain", run_destroy},
     {"dmesg", VERB_NONE, 0, "", "kernel log of the hypervisor", run_dmesg},
+    {"domblklist", VERB_DOMAIN, 0, "<domain>", "list all domain blocks", run_domblklist},
+    {"domblkstat", VERB_DOMAIN_WORD, 0, "<domain> [<device>]",
+     "get device block stats for a domain", run_domblkstat},
     {"dominfo", VERB_DOMAIN, 0, "<domain>", "domain information", run_dominfo},
     {"domstate", VERB_DOMAIN, 0, "<domain>", "domain state", run_domstate},
     {"domstats", VERB_WORD, 0, "[<domain>]", "get statistics about one or all domains",
@@ -286,6 +337,7 @@ const struct verb verbs[] = {
     {"help", VERB_WORD, 0, "[<command>]", "print help", run_help},
     {"list", VERB_NONE, OPTION_ALL | OPTION_INACTIVE | OPTION_NAME, "[--all] [--inactive] [--name]",
      "list domains", run_list},
+    {"nodedev-list", VERB_NONE, 0, "", "enumerate devices on this host", run_nodedev_list},
     {"nodeinfo", VERB_NONE, 0, "", "node information", run_nodeinfo},
     {"reboot-host", VERB_NONE, OPTION_FORCE, "[--force]",
      "shut all domains down (at once with --force), restart the host", run_reboot_host},

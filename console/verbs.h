@@ -22,7 +22,8 @@ struct command {
 #define OPTION_FORCE    0x4u
 #define OPTION_NAME     0x8u
 
-enum verb_argument { VERB_NONE, VERB_DOMAIN, VERB_WORD };
+/* VERB_DOMAIN_WORD: a domain, and perhaps one word more. */
+enum verb_argument { VERB_NONE, VERB_DOMAIN, VERB_DOMAIN_WORD, VERB_WORD };
 
 struct verb {
     const char *name;

@@ -3,6 +3,7 @@
 #include "kernel/dispatch.h"
 
 #include "arch/x86_64/apic.h"
+#include "arch/x86_64/iommu.h"
 #include "arch/x86_64/idle.h"
 #include "arch/x86_64/klog.h"
 #include "arch/x86_64/kpaging.h"
@@ -204,6 +205,10 @@ static void interrupt(struct cpu *cpu, uint64_t vector)
     case VEC_SHOOTDOWN:
         apic_eoi();
         shootdown_poll();
+        break;
+    case VEC_IOMMU:
+        apic_eoi();
+        iommu_interrupt();
         break;
     case VEC_SPURIOUS:
         break;

@@ -5,6 +5,7 @@
 #include "arch/x86_64/idle.h"
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/ioapic.h"
+#include "arch/x86_64/iommu.h"
 #include "arch/x86_64/klog.h"
 #include "arch/x86_64/kpaging.h"
 #include "arch/x86_64/platform.h"
@@ -67,6 +68,7 @@ static void bsp_main(void)
     cpu_init_registers();
     apic_init_cpu();
     cpu->apic_id = apic_id_self();
+    iommu_init(boot);
     virt_init();
     cpu_up();
     smp_start((uint32_t)cmdline_number("maxcpus", UINT32_MAX), boot, ap_main);

@@ -2,6 +2,7 @@
 #include "kernel/obj.h"
 
 #include "arch/x86_64/klog.h"
+#include "kernel/device.h"
 #include "kernel/irq.h"
 #include "kernel/notif.h"
 #include "kernel/pd.h"
@@ -19,6 +20,7 @@ static const struct obj_ops ops[OBJ_TYPES] = {
     [OBJ_PORTAL] = {portal_destroy, NULL},
     [OBJ_NOTIF] = {notif_destroy, NULL},
     [OBJ_IRQ] = {irq_destroy, NULL},
+    [OBJ_DEVICE] = {device_destroy, NULL},
     [OBJ_GUEST] = {guest_destroy, guest_free},
     [OBJ_VCPU] = {vcpu_destroy, vcpu_free},
 };

@@ -23,7 +23,7 @@ static int64_t pd_init(struct pd *pd)
         pd_credit(pd, PAGE_SIZE);
         return ERR_NOMEM;
     }
-    space_init(&pd->space, &user_pt_format, root, USER_TOP, false, pd);
+    space_init(&pd->space, &user_pt_format, root, USER_TOP, SPACE_PD, pd);
     return ptab_map(&pd->space.ptab, KINFO_VA, kva_to_hpa(kinfo), PAGE_SIZE, MAP_READ);
 }
 

@@ -2,13 +2,14 @@
 #include "kernel/space.h"
 
 #include "arch/x86_64/klog.h"
+#include "kernel/device.h"
 #include "kernel/mapping.h"
 #include "kernel/slab.h"
 
 void space_init(struct space *space, const struct pt_format *format, uint64_t *root, uint64_t limit,
-                bool is_guest, struct pd *payer)
+                enum space_kind kind, struct pd *payer)
 {
-    *space = (struct space){.limit = limit, .is_guest = is_guest, .payer = payer};
+    *space = (struct space){.limit = limit, .kind = kind, .payer = payer};
     space->ptab =
         (struct ptab){.format = format, .root = root, .charge = pd_charge_ptab, .account = payer};
 }
@@ -40,8 +41,10 @@ static bool range_ok(const struct space *space, uint64_t address, uint64_t size)
 
 static void flush(struct space *space, uint64_t address, uint64_t size)
 {
-    if (space->is_guest)
+    if (space->kind == SPACE_GUEST)
         guest_flush(space, address, size);
+    else if (space->kind == SPACE_DEVICE)
+        device_flush(space);
     else
         space_flush(space);
 }
@@ -72,6 +75,8 @@ static int64_t add(struct space *space, struct mapping *m, hpa_t pa)
     if (m->cap)
         list_add_tail(&m->cap->mappings, &m->by_cap);
     mapping_insert(space, m);
+    if (space->kind == SPACE_DEVICE)
+        device_mapped(space);
     return OK;
 }
 
@@ -97,21 +102,21 @@ int64_t space_map(struct space *space, struct cap *mem_cap, uint64_t address, ui
     return add(space, m, hpa(mem->base.v + offset));
 }
 
-int64_t space_map_kernel(struct space *space, uint64_t address, void *page)
+int64_t space_map_kernel(struct space *space, uint64_t address, hpa_t pa, uint64_t size)
 {
     ASSERT(spin_held(&object_lock));
-    if (!range_ok(space, address, PAGE_SIZE))
+    if (!range_ok(space, address, size))
         return ERR_ARG;
-    if (mapping_find(space, address, PAGE_SIZE))
+    if (mapping_find(space, address, size))
         return ERR_EXISTS;
     int64_t status;
     struct mapping *m = mapping_alloc(space, &status);
     if (!m)
         return status;
     m->address = address;
-    m->size = PAGE_SIZE;
+    m->size = size;
     m->flags = MAP_READ | MAP_WRITE;
-    return add(space, m, kva_to_hpa(page));
+    return add(space, m, pa);
 }
 
 static void drop(struct space *space, struct mapping *m)

@@ -18,12 +18,14 @@ struct mapping {
     uint32_t flags;  /* MAP_* */
 };
 
+enum space_kind { SPACE_PD, SPACE_GUEST, SPACE_DEVICE }; /* who must forget what was unmapped */
+
 struct space {
     struct ptab ptab;
     struct mapping *root; /* under the object lock */
     uint32_t mappings;
     uint64_t limit; /* first address that cannot be mapped */
-    bool is_guest;  /* shoot-downs go through guest_flush() */
+    enum space_kind kind;
     struct pd *payer;
 };
 
@@ -37,14 +39,14 @@ struct mem { /* OBJ_MEM */
 
 /* root must be a zeroed kernel page; takes ownership. */
 void space_init(struct space *space, const struct pt_format *format, uint64_t *root, uint64_t limit,
-                bool is_guest, struct pd *payer);
+                enum space_kind kind, struct pd *payer);
 /* Under the object lock. */
 int64_t space_map(struct space *space, struct cap *mem_cap, uint64_t address, uint64_t offset,
                   uint64_t size, uint32_t flags);
 int64_t space_unmap(struct space *space, uint64_t address, uint64_t size);
-/* Maps one kernel-owned page (UTCB, vCPU page) for ring 3 to read and write; mem_unmap refuses to
- * touch it. */
-int64_t space_map_kernel(struct space *space, uint64_t address, void *page);
+/* Maps what no memory object stands for, readable and writable: a kernel-owned page (UTCB, vCPU
+ * page) for ring 3, memory that firmware reserved for a device. mem_unmap refuses to touch it. */
+int64_t space_map_kernel(struct space *space, uint64_t address, hpa_t pa, uint64_t size);
 void space_unmap_kernel(struct space *space, uint64_t address);
 /* Removes all that was mapped through cap. */
 void space_unmap_cap(struct cap *cap);

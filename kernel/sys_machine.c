@@ -3,6 +3,7 @@
 #include "kernel/syscall.h"
 
 #include "abi/kinfo.h"
+#include "arch/x86_64/iommu.h"
 #include "arch/x86_64/klog.h"
 #include "arch/x86_64/platform.h"
 #include "lib/string.h"
@@ -13,8 +14,11 @@ int64_t sys_machine_info(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct obj, machine, r->rdi, OBJ_MACHINE, RIGHT_CONTROL);
     struct machine_info *info = (struct machine_info *)self->utcb->mr;
-    *info = (struct machine_info){
-        .kmem_total = kmem_total(), .kmem_free = kmem_available(), .klog_head = klog_head()};
+    *info = (struct machine_info){.kmem_total = kmem_total(),
+                                  .kmem_free = kmem_available(),
+                                  .klog_head = klog_head(),
+                                  .dma = iommu.kind,
+                                  .dma_bits = iommu.bits};
     for (uint32_t i = 0; i < OBJ_TYPES; i++)
         info->objects[i] = obj_live[i];
     return OK;

@@ -3,6 +3,7 @@
 #include "kernel/syscall.h"
 
 #include "arch/x86_64/kmem.h"
+#include "kernel/device.h"
 #include "kernel/machine.h"
 
 int64_t sys_mem_derive(struct thread *self, struct regs *r)
@@ -25,7 +26,7 @@ int64_t sys_mem_derive(struct thread *self, struct regs *r)
     return cap_insert(self->pd, r->rdi, &mem->obj, parent->rights & (uint32_t)r->r8, 0, parent);
 }
 
-/* The space behind a capability of a domain or a guest space. */
+/* The space behind a capability of a domain, a guest space or a device. */
 static struct space *space_of(struct thread *self, uint64_t slot, int64_t *status)
 {
     struct pd *pd = cap_object(self->pd, slot, OBJ_PD, RIGHT_CONTROL, status);
@@ -34,7 +35,12 @@ static struct space *space_of(struct thread *self, uint64_t slot, int64_t *statu
     if (*status != ERR_CAP)
         return NULL;
     struct obj *guest = cap_object(self->pd, slot, OBJ_GUEST, RIGHT_CONTROL, status);
-    return guest && !guest->dead ? guest_space(guest) : NULL;
+    if (guest)
+        return guest->dead ? NULL : guest_space(guest);
+    if (*status != ERR_CAP)
+        return NULL;
+    struct device *device = cap_object(self->pd, slot, OBJ_DEVICE, RIGHT_CONTROL, status);
+    return device ? &device->space : NULL;
 }
 
 static int64_t check_flags(const struct mem *mem, uint32_t rights, const struct space *space,
@@ -44,7 +50,7 @@ static int64_t check_flags(const struct mem *mem, uint32_t rights, const struct 
         return ERR_ARG;
     if (!(*flags & MAP_READ) || ((*flags & MAP_UNCACHED) && (*flags & MAP_WC)))
         return ERR_ARG;
-    if (!space->is_guest && (*flags & MAP_WRITE) && (*flags & MAP_EXEC))
+    if (space->kind == SPACE_PD && (*flags & MAP_WRITE) && (*flags & MAP_EXEC))
         return ERR_ARG;
     uint32_t need = RIGHT_READ;
     need |= (*flags & MAP_WRITE) ? RIGHT_WRITE : 0;
@@ -87,6 +93,8 @@ int64_t sys_mem_map(struct thread *self, struct regs *r)
     status = check_flags(mem, cap->rights, space, &flags);
     if (status == OK && is_donated(mem, r->r10, r->r8))
         status = ERR_STATE;
+    if (status == OK && space->kind == SPACE_DEVICE)
+        status = device_check(space, mem, r->rdx, r->r10, r->r8, flags);
     return status == OK ? space_map(space, cap, r->rdx, r->r10, r->r8, flags) : status;
 }
 

@@ -25,7 +25,7 @@ struct thread *thread_new(struct pd *payer, struct pd *pd, uint64_t utcb_va, int
     thread->utcb = pd_pages(pd, 0, status);
     if (thread->utcb) {
         thread->utcb->self = utcb_va;
-        *status = space_map_kernel(&pd->space, utcb_va, thread->utcb);
+        *status = space_map_kernel(&pd->space, utcb_va, kva_to_hpa(thread->utcb), PAGE_SIZE);
         if (*status == OK) {
             list_add_tail(&pd->threads, &thread->in_pd);
             return thread;

@@ -21,6 +21,30 @@ struct domain_file {
     uint32_t line;
 };
 
+#define DOMAIN_OVERLAY_MIN (64ull << 10)
+#define DOMAIN_OVERLAY_MAX (1ull << 40)
+
+enum domain_disk_source {
+    DISK_SOURCE_FILE, /* a file of the VM set */
+    DISK_SOURCE_BLOCK /* /dev/disk/by-...: resolved when the guest starts */
+};
+
+struct domain_disk {
+    uint32_t line;
+    enum domain_disk_source source_type;
+    /* File: relative to the set folder. Block: the whole path. */
+    struct domain_file source;
+    char target[16]; /* "vda" */
+    char serial[24];
+    uint32_t bus;   /* enum vmm_disk_bus */
+    uint32_t cache; /* enum vmm_disk_cache */
+    uint32_t boot_order;
+    bool cdrom, read_only, discard;
+    bool transient;        /* writes go to an overlay in RAM that ends with the guest */
+    uint64_t overlay_size; /* bytes, a multiple of 4 KiB; 0: chosen by the image's size */
+    uint64_t limit[VMM_LIMITS];
+};
+
 struct domain {
     char file[DOMAIN_PATH]; /* the XML file, for messages */
     char name[DOMAIN_NAME];
@@ -49,6 +73,8 @@ struct domain {
     int64_t clock_offset_s;
     uint32_t feature_count;
     struct vmm_feature feature[VMM_MAX_FEATURES];
+    uint32_t disk_count;
+    struct domain_disk disk[VMM_MAX_DISKS]; /* by target: vda first */
 };
 
 #define DOMAIN_NO_ORDER UINT32_MAX

@@ -2,6 +2,7 @@
 /* Elements of a domain outside <devices>. */
 #include <stdio.h>
 #include <string.h>
+#include "manager/domain_disk.h"
 #include "manager/domain_value.h"
 #include "manager/domain_xml.h"
 
@@ -350,6 +351,7 @@ const struct element_rule domain_rules[] = {
     {"description", NULL, NULL, NULL, "a note for people"},
     {"metadata", NULL, NULL, NULL, NULL},
     {"metadata/mullion:start", "order|delay|auto", begin_start, NULL, NULL},
+    {"metadata/mullion:overlay", "target|size|unit", disk_begin_overlay, NULL, NULL},
     {"memory", "unit|dumpCore", begin_memory, end_memory, NULL},
     {"currentMemory", "unit", begin_current, end_current, NULL},
     {"vcpu", "placement|cpuset|current", begin_vcpu, end_vcpu, NULL},

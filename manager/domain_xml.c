@@ -2,6 +2,7 @@
 /* The frame of the domain XML reader: expat, limits, the stack of open elements, messages. What an
  * element means stands in the tables of domain_elements.c and domain_devices.c. */
 #include "manager/domain_xml.h"
+#include "manager/domain_disk.h"
 
 #include <expat.h>
 #include <stdarg.h>
@@ -333,6 +334,8 @@ bool domain_xml_read(const char *file, const char *text, size_t size, struct dom
     }
     if (!reader.failed)
         check_whole(&reader);
+    if (!reader.failed)
+        disk_check_all(&reader);
     XML_ParserFree(state.parser);
     return !reader.failed;
 }

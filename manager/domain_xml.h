@@ -21,7 +21,14 @@
 bool domain_xml_read(const char *file, const char *text, size_t size, struct domain *domain,
                      char error[DOMAIN_XML_ERROR]);
 
-/* --- for the handlers of single elements (domain_elements.c, domain_devices.c) --- */
+struct xml_overlay {
+    char target[16];
+    uint64_t size; /* bytes */
+    uint32_t line;
+};
+
+/* --- for the handlers of single elements (domain_elements.c, domain_devices.c, domain_disk.c) ---
+ */
 struct xml_reader {
     struct domain *domain;
     const char *text; /* of the element that ends: blanks at both ends removed */
@@ -34,6 +41,8 @@ struct xml_reader {
     uint32_t topology_line, serials, consoles, rngs, balloons;
     bool console_has_target, clock_variable, has_vcpu, has_memory, has_current, has_type;
     uint32_t current_line;
+    struct xml_overlay overlay[VMM_MAX_DISKS];
+    uint32_t overlays;
     void *state; /* the parser's own */
 };
 

@@ -4,6 +4,7 @@
 #include "abi/object.h"
 #include "abi/thread.h"
 #include "console/config.h"
+#include "manager/ahci.h"
 #include "manager/vm.h"
 #include "user/power.h"
 #include "user/program.h"
@@ -12,9 +13,11 @@
 #define GUESTS_GRACE_NS 60000000000ull /* for guests to shut down by themselves */
 #define PRESS_NS \
     5000000000ull /* until the button is pressed again: a guest may have been too young */
-#define CONSOLE_GRACE_NS 300000000ull /* for the console to send its last words */
+#define FLUSH_GRACE_NS   30000000000ull /* for disks to write their caches out */
+#define DRAIN_NS         100000000ull   /* between looks at drivers that still use guest memory */
+#define CONSOLE_GRACE_NS 300000000ull   /* for the console to send its last words */
 
-enum host_state { HOST_UP, HOST_STOPPING, HOST_LAST_WORDS };
+enum host_state { HOST_UP, HOST_STOPPING, HOST_FLUSHING, HOST_LAST_WORDS };
 
 static enum host_state state;
 static enum mgr_host goal;
@@ -37,8 +40,21 @@ static void last_words(void)
     deadline = time_tsc() + time_ns_to_tsc(CONSOLE_GRACE_NS);
 }
 
+/* The guests are off; then the disks. */
+static void flush_disks(uint64_t now)
+{
+    ahci_stop();
+    state = HOST_FLUSHING;
+    deadline = now + time_ns_to_tsc(FLUSH_GRACE_NS);
+}
+
 static void destroy_guests(void)
 {
+    uint32_t on = 0;
+    for (uint32_t i = 0; i < vm_count(); i++)
+        on += vm_at(i)->state != VM_SHUTOFF;
+    if (on)
+        log_line("destroying %u guests that did not shut down", (unsigned)on);
     for (uint32_t i = 0; i < vm_count(); i++) {
         if (vm_at(i)->state != VM_SHUTOFF)
             vm_input(vm_at(i), VM_IN_DESTROY);
@@ -47,7 +63,7 @@ static void destroy_guests(void)
 
 void host_stop(enum mgr_host how, bool force)
 {
-    if (state == HOST_LAST_WORDS)
+    if (state == HOST_LAST_WORDS || state == HOST_FLUSHING)
         return;
     goal = how;
     state = HOST_STOPPING;
@@ -84,16 +100,21 @@ uint64_t host_tick(uint64_t now)
         log_line("no guest is running any more");
         goal = MGR_HOST_POWEROFF;
         vm_host.stopping = true;
-        last_words();
+        flush_disks(now);
     }
     if (state == HOST_STOPPING) {
         press_buttons(now);
-        if (now >= deadline && vm_active()) {
-            log_line("destroying %u guests that did not shut down", (unsigned)vm_active());
+        if (now >= deadline) {
             destroy_guests();
+            deadline = now + time_ns_to_tsc(DRAIN_NS);
         }
         if (!vm_active())
-            last_words();
+            flush_disks(now);
+    }
+    if (state == HOST_FLUSHING && (ahci_stopped() || now >= deadline)) {
+        if (!ahci_stopped())
+            log_line("a disk does not write its cache out");
+        last_words();
     }
     if (state == HOST_LAST_WORDS && now >= deadline) {
         if (goal == MGR_HOST_REBOOT)

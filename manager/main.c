@@ -5,15 +5,18 @@
 #include "abi/object.h"
 #include "abi/status.h"
 #include "abi/thread.h"
+#include "manager/ahci.h"
 #include "manager/bootpkg.h"
 #include "manager/cpus.h"
 #include "manager/host.h"
+#include "manager/hostpci.h"
 #include "manager/options.h"
 #include "manager/physmem.h"
 #include "manager/rpc.h"
 #include "manager/rtc.h"
 #include "manager/set.h"
 #include "manager/vm.h"
+#include "manager/volume.h"
 #include "manager/watch.h"
 #include "user/heap.h"
 #include "user/power.h"
@@ -106,6 +109,8 @@ static void housekeeping(void)
     vm_run_pending();
     vm_check_health();
     uint64_t next = earlier(watch_tick(now), now + time_ns_to_tsc(HEALTH_CHECK_NS));
+    next = earlier(next, ahci_tick(now));
+    next = earlier(next, volume_tick(now));
     next = earlier(next, vm_tick(now));
     sys_notif_timer(notif, earlier(next, host_tick(now)), BIT_TIMER);
 }
@@ -133,6 +138,14 @@ static _Noreturn void serve(void)
     }
 }
 
+static void start_storage(const struct root_info *info)
+{
+    struct ahci_setup setup = {portal, notif, vm_ensure_kernel_memory};
+    hostpci_init(info);
+    volume_init(notif);
+    ahci_start(&setup);
+}
+
 _Noreturn void root_main(const struct root_info *info)
 {
     struct options options;
@@ -156,6 +169,7 @@ _Noreturn void root_main(const struct root_info *info)
     rpc_init(info, SLOT_MACHINE);
     struct watch_setup setup = {info, portal, notif, options.console_all};
     vm_host.console_notif = watch_start(&setup);
+    start_storage(info);
     set_load();
     vm_schedule_boot();
     host_init(SLOT_MACHINE, options.onidle_poweroff);

@@ -98,15 +98,16 @@ static uint64_t fit(const struct extent *e, uint64_t size, uint64_t align)
     return base;
 }
 
-/* The smallest piece that fits, so that large ones stay whole. */
-static struct extent **best_fit(uint64_t size, uint64_t align, uint32_t node)
+/* The smallest piece that fits below `end`, so that large ones stay whole. */
+static struct extent **best_fit(uint64_t size, uint64_t align, uint32_t node, uint64_t end)
 {
     struct extent **best = NULL;
     for (struct extent **link = &extents; *link; link = &(*link)->next) {
         struct extent *e = *link;
         if (node != PHYSMEM_ANY_NODE && ranges[e->range].node != node)
             continue;
-        if (fit(e, size, align) && (!best || e->size < (*best)->size))
+        uint64_t base = fit(e, size, align);
+        if (base && base <= end && size <= end - base && (!best || e->size < (*best)->size))
             best = link;
     }
     return best;
@@ -149,15 +150,26 @@ static int64_t take(struct mem_block *block, struct extent **link, uint64_t size
     return OK;
 }
 
-int64_t physmem_alloc(struct mem_block *block, uint64_t size, uint64_t align, uint32_t node)
+static int64_t allocate(struct mem_block *block, uint64_t size, uint64_t align, uint32_t node,
+                        uint64_t end)
 {
     *block = (struct mem_block){0};
     if (!size || size % PHYSMEM_PAGE || align < PHYSMEM_PAGE || (align & (align - 1)))
         return ERR_ARG;
-    struct extent **link = best_fit(size, align, node);
+    struct extent **link = best_fit(size, align, node, end);
     if (!link && node != PHYSMEM_ANY_NODE)
-        link = best_fit(size, align, PHYSMEM_ANY_NODE);
+        link = best_fit(size, align, PHYSMEM_ANY_NODE, end);
     return link ? take(block, link, size, align) : ERR_NOMEM;
+}
+
+int64_t physmem_alloc(struct mem_block *block, uint64_t size, uint64_t align, uint32_t node)
+{
+    return allocate(block, size, align, node, UINT64_MAX);
+}
+
+int64_t physmem_alloc_below(struct mem_block *block, uint64_t size, uint64_t align, uint64_t end)
+{
+    return allocate(block, size, align, PHYSMEM_ANY_NODE, end);
 }
 
 /* The largest 2 MiB aligned piece that is free, at most `limit` bytes. */

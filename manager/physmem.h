@@ -28,6 +28,8 @@ int64_t physmem_add(uint32_t slot, uint64_t base, uint64_t size, uint32_t node);
  * whatever its last user left: window_zero() before it goes to another. ERR_NOMEM if no piece of
  * memory is that large, else the status of mem_derive. */
 int64_t physmem_alloc(struct mem_block *block, uint64_t size, uint64_t align, uint32_t node);
+/* The same, all of it below a physical address: for devices that cannot reach more. */
+int64_t physmem_alloc_below(struct mem_block *block, uint64_t size, uint64_t align, uint64_t end);
 /* Memory for a guest: up to max pieces whose sum is size, 2 MiB aligned and as few and as large as
  * can be; the rest below 2 MiB is the last piece. On failure nothing is taken. */
 int64_t physmem_alloc_pieces(struct mem_block *blocks, uint32_t max, uint64_t size, uint32_t node,

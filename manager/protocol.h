@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include "abi/utcb.h"
 #include "manager/lifecycle.h"
+#include "vmm/config.h"
 
 #define MGR_PAYLOAD       8u
 #define MGR_PAYLOAD_BYTES ((UTCB_WORDS - MGR_PAYLOAD) * 8u)
@@ -26,7 +27,9 @@ enum mgr_op {
     MGR_OP_NODE,       /* -> struct mgr_node */
     MGR_OP_KLOG,       /* mr[1] = position -> mr[1] = bytes, mr[2] = next position; bytes */
     MGR_OP_CONSOLE,    /* mr[1] = index -> struct mgr_console; capabilities: rings, notification */
-    MGR_OP_HOST        /* mr[1] = enum mgr_host, mr[2] = 1: without waiting for the guests */
+    MGR_OP_NODEDEV,    /* mr[1] = first -> mr[1] = devices in all, mr[2] = in this reply */
+    MGR_OP_HOST,       /* mr[1] = enum mgr_host, mr[2] = 1: without waiting for the guests */
+    MGR_OP_DISKS       /* name -> mr[1] = number of disks; structs mgr_disk */
 };
 
 enum mgr_host { MGR_HOST_POWEROFF, MGR_HOST_REBOOT };
@@ -77,6 +80,22 @@ struct mgr_node {
     char cpu_name[48], version[32], boot_method[16];
 };
 
+/* A disk of a domain; counters are those of its run, 0 without one. */
+struct mgr_disk {
+    char target[16];
+    char source[192];
+    uint64_t sectors; /* of 512 bytes; 0: not running */
+    uint64_t stat[DISK_STATS];
+};
+
+/* A device of the host. */
+struct mgr_nodedev {
+    char name[32];       /* libvirt's: "pci_0000_00_1f_2" */
+    char class_name[40]; /* "SATA controller (AHCI)" */
+    uint32_t vendor, device;
+};
+#define MGR_NODEDEVS (MGR_PAYLOAD_BYTES / sizeof(struct mgr_nodedev))
+
 /* Two sets of rings, used by turns, so that the last words of a run can still be read when the next
  * has begun: run r uses set r & 1. Set s holds `channels` rings of VMM_RING_BYTES from offset
  * s * channels * VMM_RING_BYTES on, in the order of enum mgr_channel (absent ones left out). */
@@ -92,6 +111,8 @@ struct mgr_console {
 
 _Static_assert(sizeof(struct mgr_info) <= MGR_PAYLOAD_BYTES, "mgr_info fits into a reply");
 _Static_assert(sizeof(struct mgr_stats) <= MGR_PAYLOAD_BYTES, "mgr_stats fits into a reply");
+_Static_assert(VMM_MAX_DISKS * sizeof(struct mgr_disk) <= MGR_PAYLOAD_BYTES,
+               "a domain's disks fit into a reply");
 _Static_assert(sizeof(struct mgr_node) <= MGR_PAYLOAD_BYTES, "mgr_node fits into a reply");
 
 #endif

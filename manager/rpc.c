@@ -6,7 +6,9 @@
 #include "abi/object.h"
 #include "abi/status.h"
 #include "abi/thread.h"
+#include "manager/ahci.h"
 #include "manager/host.h"
+#include "manager/hostpci.h"
 #include "manager/vm.h"
 #include "manager/watch.h"
 #include "user/program.h"
@@ -83,6 +85,25 @@ static uint64_t serve_list(struct utcb *utcb)
     return ALL_WORDS;
 }
 
+static uint64_t serve_nodedev(struct utcb *utcb)
+{
+    uint64_t first = utcb->mr[1];
+    struct mgr_nodedev *list = payload(utcb);
+    uint32_t n = 0;
+    while (n < MGR_NODEDEVS && first < hostpci_count() && first + n < hostpci_count()) {
+        const struct pci_device *device = hostpci_at((uint32_t)first + n);
+        list[n] = (struct mgr_nodedev){.vendor = device->vendor, .device = device->device};
+        pci_name(device->id, list[n].name);
+        snprintf(list[n].class_name, sizeof(list[n].class_name), "%s",
+                 pci_class_name(device->class_code));
+        n++;
+    }
+    utcb->mr[0] = OK;
+    utcb->mr[1] = hostpci_count();
+    utcb->mr[2] = n;
+    return ALL_WORDS;
+}
+
 static uint64_t serve_info(struct utcb *utcb, const struct vm *vm)
 {
     struct mgr_info info = {0};
@@ -101,6 +122,22 @@ static uint64_t serve_info(struct utcb *utcb, const struct vm *vm)
     snprintf(info.title, sizeof(info.title), "%s", vm->def.title);
     snprintf(info.reason, sizeof(info.reason), "%s", vm->reason);
     return reply_data(utcb, &info, sizeof(info));
+}
+
+static uint64_t serve_disks(struct utcb *utcb, const struct vm *vm)
+{
+    struct mgr_disk *list = payload(utcb);
+    memset(list, 0, vm->def.disk_count * sizeof(*list));
+    for (uint32_t i = 0; i < vm->def.disk_count; i++) {
+        const struct domain_disk *disk = &vm->def.disk[i];
+        memcpy(list[i].target, disk->target, sizeof(list[i].target));
+        snprintf(list[i].source, sizeof(list[i].source), "%s", disk->source.path);
+    }
+    if (lifecycle_has_vmm(vm->state))
+        vm_read_disk_stats(vm, list);
+    utcb->mr[0] = OK;
+    utcb->mr[1] = vm->def.disk_count;
+    return ALL_WORDS;
 }
 
 static uint64_t serve_act(struct utcb *utcb, struct vm *vm)
@@ -221,6 +258,8 @@ static uint64_t serve_named(struct utcb *utcb, uint32_t words)
         return serve_act(utcb, vm);
     case MGR_OP_REFRESH:
         return serve_refresh(utcb, vm);
+    case MGR_OP_DISKS:
+        return serve_disks(utcb, vm);
     default:
         return serve_stats(utcb, vm);
     }
@@ -235,6 +274,7 @@ static uint64_t serve_client(struct utcb *utcb, uint32_t words)
     case MGR_OP_ACT:
     case MGR_OP_REFRESH:
     case MGR_OP_STATS:
+    case MGR_OP_DISKS:
         return serve_named(utcb, words);
     case MGR_OP_NODE:
         return serve_node(utcb);
@@ -242,6 +282,8 @@ static uint64_t serve_client(struct utcb *utcb, uint32_t words)
         return serve_klog(utcb);
     case MGR_OP_CONSOLE:
         return serve_console(utcb);
+    case MGR_OP_NODEDEV:
+        return serve_nodedev(utcb);
     case MGR_OP_HOST:
         return serve_host(utcb);
     default:
@@ -255,6 +297,9 @@ uint64_t rpc_serve(struct utcb *utcb, uint64_t badge, uint32_t words)
         memset(&utcb->mr[words], 0, (8 - words) * 8); /* what was not sent is left from before */
     if (badge == CONSOLE_BADGE)
         return serve_client(utcb, words);
+    struct ahci *ahci = ahci_by_badge(badge);
+    if (ahci)
+        return ahci_serve(ahci, utcb, words);
     struct vm *vm = vm_by_badge(badge);
     if (!vm)
         return reply(utcb, ERR_CAP);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "abi/status.h"
 #include "console/config.h"
+#include "manager/volume.h"
 #include "user/program.h"
 #include "user/syscall_stubs.h"
 
@@ -62,7 +63,7 @@ uint32_t vm_active(void)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < count; i++)
-        n += vms[i]->state != VM_SHUTOFF;
+        n += vms[i]->state != VM_SHUTOFF || vms[i]->draining;
     return n;
 }
 
@@ -108,8 +109,20 @@ static void schedule_retry(struct vm *vm)
     vm->start_at = time_tsc() + time_ns_to_tsc((ms < RETRY_LAST_MS ? ms : RETRY_LAST_MS) * 1000000);
 }
 
+/* What it needs is still being looked for, or in the hands of its last run's disk drivers. */
+static bool must_wait(struct vm *vm, uint64_t now)
+{
+    return vm_drain(vm) || (vm_needs_volumes(vm) && volume_searching(now));
+}
+
 static const char *launch(struct vm *vm)
 {
+    uint64_t now = time_tsc();
+    if (must_wait(vm, now)) {
+        vm->state = VM_WAITING;
+        vm->start_at = now;
+        return NULL;
+    }
     const char *why = vm_launch(vm);
     if (why) {
         vm->state = VM_SHUTOFF;
@@ -173,6 +186,8 @@ const char *vm_input(struct vm *vm, enum vm_input input)
     if (stops)
         log_line("%s: %s", vm->def.name, vm->state == VM_SHUTOFF ? "shut off" : "restarting");
     const char *why = execute(vm, decision);
+    if (vm->state == VM_SHUTOFF)
+        vm_drop_overlays(vm);
     tell_console();
     return why;
 }
@@ -294,7 +309,10 @@ uint64_t vm_tick(uint64_t now)
     for (;;) {
         struct vm *next = NULL;
         for (uint32_t i = 0; i < count; i++) {
-            if (vms[i]->state == VM_WAITING && (!next || vms[i]->start_at < next->start_at))
+            bool due = vms[i]->start_at <= now;
+            if (vm_drain(vms[i]) || vms[i]->state != VM_WAITING || (due && must_wait(vms[i], now)))
+                continue;
+            if (!next || vms[i]->start_at < next->start_at)
                 next = vms[i];
         }
         if (!next)
@@ -303,7 +321,9 @@ uint64_t vm_tick(uint64_t now)
             return next->start_at;
         vm_input(next, VM_IN_START);
         /* Refused because the host stops: it must not be tried for ever. */
-        if (next->state == VM_WAITING)
+        if (next->state == VM_WAITING) {
             next->state = VM_SHUTOFF;
+            vm_drop_overlays(next);
+        }
     }
 }

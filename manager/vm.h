@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "manager/channel.h"
 #include "manager/domain.h"
 #include "manager/lifecycle.h"
 #include "manager/physmem.h"
@@ -14,6 +15,16 @@
 #define VMS_MAX 56u /* one bit each in the manager's notification */
 
 enum vm_image_kind { VM_IMAGE_KERNEL, VM_IMAGE_INITRD, VM_IMAGE_FIRMWARE, VM_IMAGES };
+
+/* A disk of a run. */
+struct vm_disk {
+    struct channel *channel; /* NULL: an image, or none */
+    uint64_t driver_bits;
+    uint32_t peer;  /* slot: the driver's notification as the VMM gets it */
+    uint32_t image; /* slot: the file of the boot package */
+    /* What the guest writes onto an image; a reboot finds it, a shutdown ends it. */
+    struct mem_block overlay;
+};
 
 struct vm {
     struct domain def;
@@ -40,6 +51,9 @@ struct vm {
     uint32_t console_notif;           /* slot: the VMM's notification as the console gets it */
     bool has_cpus;
     uint32_t host_cpu[VMM_MAX_VCPUS];
+    struct vm_disk disk[VMM_MAX_DISKS];
+    /* The VMM has ended, but a disk's driver may still use its memory. */
+    bool draining;
     /* Lives as long as the definition: the console reads what the last run wrote. */
     struct mem_block rings;
 };
@@ -85,11 +99,32 @@ void vm_release(struct vm *vm);
 /* Bytes beyond guest RAM. */
 uint64_t vm_overhead(const struct vm *vm);
 uint64_t vm_ring_bytes(const struct vm *vm);
+/* Gives the memory of a draining VM back when no driver uses it any more. True while one does. */
+bool vm_drain(struct vm *vm);
+/* When the limits that programs were given exceed the kernel's pool, RAM is added to it. NULL, or
+ * why not. */
+const char *vm_ensure_kernel_memory(uint64_t quota);
+
+/* --- vm_disks.c --- */
+/* Finds the volumes and images of the definition, after its RAM is there. NULL, or why not. */
+const char *vm_take_disks(struct vm *vm, struct vmm_config *config);
+/* Adds capabilities for the VMM; how many there are then. */
+uint32_t vm_disk_caps(const struct vm *vm, struct spawn_cap *caps, uint32_t count);
+/* The VMM is there: drivers may signal it. */
+const char *vm_attach_disks(struct vm *vm);
+/* True while a driver may still use guest memory. */
+bool vm_close_disks(struct vm *vm);
+/* What guests write onto images ends with them; their next start begins with the images. */
+void vm_drop_overlays(struct vm *vm);
+/* A volume on a disk: it waits for the disks to be found. */
+bool vm_needs_volumes(const struct vm *vm);
 
 /* --- vm_stats.c --- */
 /* Time that all vCPUs of this run have run, ns. */
 uint64_t vm_run_time_ns(const struct vm *vm);
 /* False if the domain has no such vCPU. */
 bool vm_read_stats(const struct vm *vm, uint32_t vcpu, struct mgr_stats *out);
+/* Fills in sizes and counters of all its disks. */
+void vm_read_disk_stats(const struct vm *vm, struct mgr_disk *disks);
 
 #endif

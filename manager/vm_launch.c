@@ -16,10 +16,12 @@
 /* A VMM's own needs. Its heap also holds the stacks of its vCPU threads. */
 #define VMM_HEAP_BASE     (256u << 10)
 #define VMM_HEAP_PER_VCPU (PROGRAM_STACK_SIZE + 16384)
+#define VMM_HEAP_PER_DISK 16384u
 #define VMM_PRIORITY      16u
 /* Kernel memory: objects and page tables. */
 #define QUOTA_BASE     (384u << 10)
 #define QUOTA_PER_VCPU (80u << 10)
+#define QUOTA_PER_DISK (64u << 10)
 #define QUOTA_RESERVE  (512u << 10) /* of the manager's own quota, kept for itself */
 
 static char why_text[MGR_TEXT];
@@ -48,18 +50,23 @@ static uint64_t stats_bytes(void)
 
 uint64_t vm_overhead(const struct vm *vm)
 {
-    return program_memory(&vm->vmm) + vm->stats.size + vm->rings.size;
+    uint64_t bytes = program_memory(&vm->vmm) + vm->stats.size + vm->rings.size;
+    for (uint32_t i = 0; i < vm->def.disk_count; i++)
+        bytes += vm->disk[i].overlay.size;
+    return bytes;
 }
 
 static const char *take_ram(struct vm *vm)
 {
     uint32_t node = cpus_node(vm->host_cpu[0]);
-    int64_t status =
-        physmem_alloc_pieces(vm->ram, VMM_MAX_RAM, vm->def.memory, node, &vm->ram_count);
+    /* A disk's driver takes few pieces. */
+    uint32_t max = vm_needs_volumes(vm) ? BLK_MEMORIES_MAX : VMM_MAX_RAM;
+    int64_t status = physmem_alloc_pieces(vm->ram, max, vm->def.memory, node, &vm->ram_count);
     if (status == ERR_NOMEM) {
         snprintf(why_text, sizeof(why_text),
-                 "%s:%u: <domain/memory>: %llu KiB do not fit; %llu KiB are free", vm->def.file,
-                 (unsigned)vm->def.memory_line, (unsigned long long)(vm->def.memory / 1024),
+                 "%s:%u: <domain/memory>: %llu KiB do not fit in %u pieces; %llu KiB are free",
+                 vm->def.file, (unsigned)vm->def.memory_line,
+                 (unsigned long long)(vm->def.memory / 1024), (unsigned)max,
                  (unsigned long long)(physmem_free_bytes() / 1024));
         return why_text;
     }
@@ -181,18 +188,26 @@ static uint32_t collect_caps(const struct vm *vm, struct spawn_cap *caps)
             1ull << vm->index % CONSOLE_GUEST_BITS);
     for (uint32_t i = 0; i < vm->ram_count; i++)
         add_cap(caps, &n, VMM_SLOT_RAM + i, vm->ram[i].slot, rw | RIGHT_EXEC, 0);
-    return n;
+    return vm_disk_caps(vm, caps, n);
 }
 
-static uint64_t quota_of(const struct vm *vm)
+/* Tables of 4 KiB pages for what a VMM maps of its disks. */
+static uint64_t disk_tables(const struct vmm_config *config)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < config->disk_count; i++)
+        bytes += (config->disk[i].image.size + config->disk[i].overlay_size) / 512 + QUOTA_PER_DISK;
+    return bytes;
+}
+
+static uint64_t quota_of(const struct vm *vm, const struct vmm_config *config)
 {
     /* A balloon splits large pages: at worst all are tables of 4 KiB pages, in two spaces. */
     uint64_t tables = vm->def.memory / (vm->def.has_balloon ? 256 : 16384);
-    return QUOTA_BASE + (uint64_t)vm->def.vcpus * QUOTA_PER_VCPU + tables;
+    return QUOTA_BASE + (uint64_t)vm->def.vcpus * QUOTA_PER_VCPU + tables + disk_tables(config);
 }
 
-/* When the limits that programs were given exceed the kernel's pool, RAM is added to it. */
-static const char *ensure_kernel_memory(uint64_t quota)
+const char *vm_ensure_kernel_memory(uint64_t quota)
 {
     for (uint64_t last_limit = 0;;) {
         int64_t status = sys_pd_info(SLOT_SELF_PD);
@@ -237,8 +252,9 @@ static const char *start_vmm(struct vm *vm, const struct vmm_config *config)
     struct spawn_request request = {
         .file = vm_host.vmm,
         .name = name,
-        .heap_size = VMM_HEAP_BASE + vm->def.vcpus * VMM_HEAP_PER_VCPU,
-        .quota = quota_of(vm),
+        .heap_size = VMM_HEAP_BASE + vm->def.vcpus * VMM_HEAP_PER_VCPU +
+                     vm->def.disk_count * VMM_HEAP_PER_DISK,
+        .quota = quota_of(vm, config),
         .cpu = vm->host_cpu[0],
         .priority = VMM_PRIORITY + 1, /* device work goes before its own guest's vCPUs */
         .badge = vm->id,
@@ -250,7 +266,7 @@ static const char *start_vmm(struct vm *vm, const struct vmm_config *config)
         .caps = caps,
         .cap_count = collect_caps(vm, caps),
     };
-    const char *why = ensure_kernel_memory(request.quota);
+    const char *why = vm_ensure_kernel_memory(request.quota);
     return why ? why : spawn_program(&vm->vmm, &request);
 }
 
@@ -273,11 +289,15 @@ static const char *launch_with(struct vm *vm, struct vmm_config *config)
         why = take_rings(vm);
     if (!why)
         why = take_stats(vm);
+    if (!why)
+        why = vm_take_disks(vm, config);
     if (why)
         return why;
     fill_config(vm, config);
     why = start_vmm(vm, config);
-    return why ? why : lend_notification(vm);
+    if (!why)
+        why = lend_notification(vm);
+    return why ? why : vm_attach_disks(vm);
 }
 
 const char *vm_launch(struct vm *vm)
@@ -302,6 +322,17 @@ static void release_slot(uint32_t *slot)
     *slot = 0;
 }
 
+bool vm_drain(struct vm *vm)
+{
+    if (!vm->draining || vm_close_disks(vm))
+        return vm->draining;
+    for (uint32_t i = 0; i < vm->ram_count; i++)
+        physmem_free(&vm->ram[i]);
+    vm->ram_count = 0;
+    vm->draining = false;
+    return false;
+}
+
 void vm_release(struct vm *vm)
 {
     vm->cpu_time_ns += vm_run_time_ns(vm);
@@ -312,9 +343,8 @@ void vm_release(struct vm *vm)
         release_slot(&vm->image[i]);
     for (uint32_t i = 0; i < MGR_CHANNELS; i++)
         release_slot(&vm->ring_slot[i]);
-    for (uint32_t i = 0; i < vm->ram_count; i++)
-        physmem_free(&vm->ram[i]);
-    vm->ram_count = 0;
+    vm->draining = true;
+    vm_drain(vm);
     physmem_free(&vm->stats);
     if (vm->has_cpus)
         cpus_release(&vm->def, vm->host_cpu);

@@ -71,3 +71,21 @@ bool vm_read_stats(const struct vm *vm, uint32_t vcpu, struct mgr_stats *out)
     out->run_ns = time_tsc_to_ns(out->stat[STAT_RUN_TSC]);
     return true;
 }
+
+void vm_read_disk_stats(const struct vm *vm, struct mgr_disk *disks)
+{
+    const struct vmm_stats *stats = open_stats(vm);
+    if (!stats)
+        return;
+    for (int tries = 0; tries < 16; tries++) {
+        uint64_t before = __atomic_load_n(&stats->sequence, __ATOMIC_ACQUIRE);
+        for (uint32_t i = 0; i < vm->def.disk_count; i++) {
+            disks[i].sectors = stats->disk[i].sectors;
+            memcpy(disks[i].stat, stats->disk[i].stat, sizeof(disks[i].stat));
+        }
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (!(before & 1) && __atomic_load_n(&stats->sequence, __ATOMIC_RELAXED) == before)
+            break;
+    }
+    close_stats(vm);
+}

@@ -10,6 +10,8 @@
 #define MANAGER_PACKAGE_VA 0x0000300000000000ull /* the boot package, read-only */
 #define MANAGER_WINDOW_VA  0x0000400000000000ull /* one block at a time */
 #define MANAGER_STATS_VA   0x0000500000000000ull /* a VMM's statistics, while they are read */
+#define MANAGER_CONFIG_VA  0x0000510000000000ull /* PCI configuration space, at most 256 MiB */
+#define MANAGER_DISKS_VA   0x0000520000000000ull /* what disk drivers share with the manager */
 
 /* Maps a whole block, writable; one at a time. NULL if the kernel refuses. */
 void *window_open(const struct mem_block *block);

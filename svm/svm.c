@@ -40,6 +40,7 @@ static struct pt_format npt_format = {
     .writeback = 0,
     .wc_large = 0x08,
     .max_level = 2,
+    .levels = 4,
 };
 
 /* "TCGT" "CGTC" "GTCG" in the hypervisor's leaf. */

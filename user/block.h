@@ -43,7 +43,7 @@ enum blk_status {
 enum blk_slot_state { BLK_FREE, BLK_SUBMITTED, BLK_ENDED };
 
 struct blk_segment {
-    uint64_t offset; /* bytes, in the memory object */
+    uint64_t offset; /* bytes, in the memory object; even */
     uint32_t length; /* bytes, a multiple of 2 */
     uint32_t memory; /* index of the memory object */
 };
@@ -65,7 +65,7 @@ struct blk_slot {
  * when it changed (blk_channel.generation). */
 struct blk_geometry {
     uint64_t sectors;       /* in units of BLK_SECTOR */
-    uint32_t block_size;    /* logical, bytes: 512 or 4096 */
+    uint32_t block_size;    /* logical, bytes: 512, 2048 (optical) or 4096 */
     uint32_t physical_size; /* bytes */
     uint32_t discard_align; /* bytes, 0: no discard */
     uint32_t flags;         /* BLK_GEOMETRY_* */

@@ -16,7 +16,7 @@ static int64_t guest_setup(struct guest *guest, struct pd *payer)
     uint64_t *root = pd_pages(payer, 0, &status);
     if (!root)
         return status; /* guest_free gives the tables back */
-    space_init(&guest->space, virt->nested, root, GUEST_LIMIT, true, payer);
+    space_init(&guest->space, virt->nested, root, GUEST_LIMIT, SPACE_GUEST, payer);
     return OK;
 }
 

@@ -37,10 +37,10 @@ static int64_t page_map(struct vcpu *vcpu, struct pd *pd, uint64_t va)
     char *page = (char *)vcpu->page;
     if (va > USER_TOP - PAGE_BYTES)
         return ERR_ARG;
-    int64_t status = space_map_kernel(&pd->space, va, page);
+    int64_t status = space_map_kernel(&pd->space, va, kva_to_hpa(page), PAGE_SIZE);
     if (status != OK)
         return status;
-    status = space_map_kernel(&pd->space, va + PAGE_SIZE, page + PAGE_SIZE);
+    status = space_map_kernel(&pd->space, va + PAGE_SIZE, kva_to_hpa(page + PAGE_SIZE), PAGE_SIZE);
     if (status != OK) {
         space_unmap_kernel(&pd->space, va);
         return status;

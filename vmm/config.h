@@ -11,6 +11,7 @@
 #define VMM_MAX_RAM      32u
 #define VMM_CMDLINE      2048u
 #define VMM_MAX_FEATURES 32u
+#define VMM_MAX_DISKS    8u
 
 /* Index into program_args.slot[]. */
 enum vmm_slot {
@@ -21,8 +22,14 @@ enum vmm_slot {
     VMM_SLOT_CONSOLE_RING, /* memory: the same for the virtio console */
     VMM_SLOT_STATS,        /* memory, writable: struct vmm_stats */
     VMM_SLOT_CONSOLE_NOTIF, /* notification of the console program, badge = this guest's bits */
-    VMM_SLOT_RAM            /* first of ram_count memory capabilities */
+    VMM_SLOT_DISK,          /* VMM_SLOT_DISK_MEMORY(i), VMM_SLOT_DISK_PEER(i) of each disk */
+    VMM_SLOT_RAM = VMM_SLOT_DISK + 2 * VMM_MAX_DISKS /* first of ram_count memory capabilities */
 };
+/* Disk i. Backing VMM_DISK_CHANNEL: memory with its struct blk_channel, read and write; the
+ * driver's notification, which the VMM signals with vmm_disk.driver_bits. Backing VMM_DISK_IMAGE:
+ * memory with the image, read; memory for its overlay, read and write, if overlay_size is not 0. */
+#define VMM_SLOT_DISK_MEMORY(i) (VMM_SLOT_DISK + 2 * (i))
+#define VMM_SLOT_DISK_PEER(i)   (VMM_SLOT_DISK + 2 * (i) + 1)
 
 /* A ring capability covers VMM_RING_BYTES: output ring (guest to console) in the first half, input
  * ring in the second; data size of each is VMM_RING_BYTES / 2 - sizeof(struct ring_shared), rounded
@@ -47,6 +54,49 @@ struct vmm_image {
 struct vmm_feature {
     char name[24];    /* libvirt's feature name: "avx2" */
     uint32_t require; /* 1: policy require/force, 0: policy disable/forbid */
+};
+
+enum vmm_disk_backing {
+    VMM_DISK_CHANNEL, /* a driver serves it: user/block.h */
+    VMM_DISK_IMAGE    /* a file of the boot package */
+};
+
+enum vmm_disk_bus { VMM_BUS_VIRTIO, VMM_BUS_SATA };
+
+enum vmm_disk_cache {
+    VMM_CACHE_WRITEBACK,    /* the guest flushes: what it has not flushed may be lost */
+    VMM_CACHE_WRITETHROUGH, /* a write that ended is on the medium */
+    VMM_CACHE_UNSAFE        /* flushes are ignored */
+};
+
+/* Limits a second, averaged over one second; 0: none. */
+enum vmm_disk_limit {
+    VMM_LIMIT_TOTAL_BYTES,
+    VMM_LIMIT_READ_BYTES,
+    VMM_LIMIT_WRITE_BYTES,
+    VMM_LIMIT_TOTAL_IOPS,
+    VMM_LIMIT_READ_IOPS,
+    VMM_LIMIT_WRITE_IOPS,
+    VMM_LIMITS
+};
+
+/* On a channel, blk_segment.memory is the number of a piece of RAM (ram_size[]), and its offset
+ * counts from the start of VMM_SLOT_RAM + memory: the driver gets the same capabilities in the same
+ * order. So a guest with a channel has at most BLK_MEMORIES_MAX pieces. */
+struct vmm_disk {
+    uint32_t backing;    /* enum vmm_disk_backing */
+    uint32_t bus;        /* enum vmm_disk_bus */
+    uint32_t cache;      /* enum vmm_disk_cache */
+    uint32_t boot_order; /* 1..; 0: not a boot device */
+    uint8_t read_only, cdrom;
+    uint8_t discard; /* 1: the guest may discard */
+    uint8_t pad[5];
+    char target[16];        /* "vda" */
+    char serial[24];        /* empty: the channel's own, or none */
+    uint64_t driver_bits;   /* VMM_DISK_CHANNEL */
+    struct vmm_image image; /* VMM_DISK_IMAGE */
+    uint64_t overlay_size;  /* VMM_DISK_IMAGE: bytes of the overlay's memory; 0: none */
+    uint64_t limit[VMM_LIMITS];
 };
 
 struct vmm_config {
@@ -74,6 +124,9 @@ struct vmm_config {
     struct vmm_feature feature[VMM_MAX_FEATURES];
     uint64_t rtc_base; /* Unix time at TSC rtc_tsc, from the host's RTC */
     uint64_t rtc_tsc;
+    uint32_t disk_count;
+    uint32_t disk_pad;
+    struct vmm_disk disk[VMM_MAX_DISKS]; /* in the order of PCI slots: vda first */
 };
 
 /* Manager to VMM: bits of the VMM's notification (SLOT_NOTIF). */
@@ -88,6 +141,9 @@ struct vmm_config {
 #define VMM_CTL_SERIAL_ROOM (1ull << 9)
 #define VMM_CTL_HVC_IN      (1ull << 10)
 #define VMM_CTL_HVC_ROOM    (1ull << 11)
+/* Disk drivers to VMM, same notification: blk_channel.ended or .generation of some channel moved.
+ */
+#define VMM_CTL_DISK (1ull << 12)
 /* From bit 16 on: the VMM's own use (doorbells, timers). */
 #define VMM_CTL_OWN_SHIFT 16u
 
@@ -104,6 +160,21 @@ enum vmm_event {
     VMM_EVENT_RESUMED
 };
 
+enum vmm_disk_stat {
+    DISK_STAT_READS,
+    DISK_STAT_READ_BYTES,
+    DISK_STAT_READ_NS, /* sums of times from taking a request to its answer */
+    DISK_STAT_WRITES,
+    DISK_STAT_WRITTEN_BYTES,
+    DISK_STAT_WRITE_NS,
+    DISK_STAT_FLUSHES,
+    DISK_STAT_FLUSH_NS,
+    DISK_STAT_DISCARDS, /* and write-zeroes */
+    DISK_STAT_ERRORS,   /* requests that ended with an error */
+    DISK_STAT_DELAYED,  /* requests that waited for a limit */
+    DISK_STATS
+};
+
 /* Counters the VMM keeps in VMM_SLOT_STATS. */
 struct vmm_stats {
     uint64_t sequence; /* odd while being written */
@@ -114,6 +185,11 @@ struct vmm_stats {
         uint64_t stat[32];      /* enum vcpu_stat */
         uint64_t vmm_exits[32]; /* by enum vcpu_exit: handled in the VMM */
     } vcpu[VMM_MAX_VCPUS];
+    uint64_t disk_count;
+    struct {
+        uint64_t sectors; /* of 512 bytes */
+        uint64_t stat[DISK_STATS];
+    } disk[VMM_MAX_DISKS];
 };
 
 #endif

@@ -128,6 +128,7 @@ struct doorbell {
 };
 
 struct machine_devices;
+struct disk_source; /* vmm/disks.h */
 
 struct machine {
     /* Set by the owner before machine_devices_init(). */
@@ -139,6 +140,7 @@ struct machine {
     uint64_t tsc_offset;         /* guest TSC = host TSC + tsc_offset */
     struct byte_channel *serial; /* vmm/channel.h; NULL: none connected, output is dropped */
     struct byte_channel *hvc;
+    const struct disk_source *disk_source; /* one for each disk of the definition */
 
     /* The device side. */
     struct mutex lock;

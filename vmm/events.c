@@ -62,12 +62,14 @@ static void send_nmi(struct vmm *vmm)
     }
 }
 
-static void console_bits(struct vmm *vmm, uint64_t bits)
+static void channel_bits(struct vmm *vmm, uint64_t bits)
 {
     if (bits & (VMM_CTL_SERIAL_IN | VMM_CTL_SERIAL_ROOM))
         machine_serial_event(&vmm->machine);
     if (bits & (VMM_CTL_HVC_IN | VMM_CTL_HVC_ROOM))
         machine_hvc_event(&vmm->machine);
+    if (bits & VMM_CTL_DISK)
+        machine_disk_event(&vmm->machine);
 }
 
 static uint64_t control_bits(struct vmm *vmm, uint64_t bits)
@@ -94,7 +96,7 @@ static uint64_t serve(struct vmm *vmm, uint64_t bits)
     ring_doorbells(vmm, bits);
     if (bits & VMM_BIT_TIMER)
         machine_run_timers(&vmm->machine);
-    console_bits(vmm, bits);
+    channel_bits(vmm, bits);
     return control_bits(vmm, bits);
 }
 

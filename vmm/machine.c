@@ -2,6 +2,7 @@
 #include <string.h>
 #include "vmm/acpi_pm.h"
 #include "vmm/debug_port.h"
+#include "vmm/disks.h"
 #include "vmm/i8042.h"
 #include "vmm/i8254.h"
 #include "vmm/ioapic.h"
@@ -35,6 +36,7 @@ struct machine_devices {
     struct virtio_console console;
     struct virtio_rng rng;
     struct virtio_balloon balloon;
+    struct disks disks;
 };
 
 static struct machine_devices the_devices;
@@ -130,6 +132,7 @@ static void init_chipset(struct machine_devices *devices, struct machine *machin
 void machine_devices_init(struct machine *machine, const struct vmm_config *config)
 {
     struct machine_devices *devices = &the_devices;
+    disks_free(&devices->disks);
     memset(devices, 0, sizeof *devices);
     machine->lock = (struct mutex){0};
     memset(&machine->pio, 0, sizeof machine->pio);
@@ -156,6 +159,8 @@ void machine_devices_init(struct machine *machine, const struct vmm_config *conf
     if (devices->has_balloon)
         virtio_balloon_init(&devices->balloon, &devices->pci, MACHINE_SLOT_BALLOON,
                             pci_irq(MACHINE_SLOT_BALLOON));
+    disks_init(&devices->disks, &devices->pci, config, machine->disk_source, MACHINE_SLOT_DISK,
+               pci_irq);
     /* Firmware enables what it has found itself. */
     pci_assign(&devices->pci, config->boot != VMM_BOOT_FIRMWARE);
 }
@@ -198,6 +203,21 @@ void machine_hvc_event(struct machine *machine)
     if (machine->devices->has_console)
         virtio_console_channel_event(&machine->devices->console);
     mutex_unlock(&machine->lock);
+}
+
+void machine_disk_event(struct machine *machine)
+{
+    mutex_lock(&machine->lock);
+    disks_event(&machine->devices->disks);
+    mutex_unlock(&machine->lock);
+}
+
+uint64_t machine_disk_stats(struct machine *machine, uint32_t disk, uint64_t stat[DISK_STATS])
+{
+    mutex_lock(&machine->lock);
+    uint64_t sectors = disks_stats(&machine->devices->disks, disk, stat);
+    mutex_unlock(&machine->lock);
+    return sectors;
 }
 
 uint64_t machine_balloon_pages(struct machine *machine)

@@ -16,6 +16,7 @@ enum machine_slot {
     MACHINE_SLOT_CONSOLE = 1,
     MACHINE_SLOT_RNG = 2,
     MACHINE_SLOT_BALLOON = 3,
+    MACHINE_SLOT_DISK = 4, /* first of VMM_MAX_DISKS */
     MACHINE_SLOT_LPC = 31
 };
 
@@ -32,6 +33,10 @@ void machine_power_button(struct machine *machine);
 /* VMM_CTL_SERIAL_IN, _ROOM; VMM_CTL_HVC_IN, _ROOM: look at the rings again. */
 void machine_serial_event(struct machine *machine);
 void machine_hvc_event(struct machine *machine);
+/* VMM_CTL_DISK: look at the channels. */
+void machine_disk_event(struct machine *machine);
+/* Size in sectors of disk number `disk`, and its counters. */
+uint64_t machine_disk_stats(struct machine *machine, uint32_t disk, uint64_t stat[DISK_STATS]);
 /* Guest memory the balloon holds, in 4 KiB pages. */
 uint64_t machine_balloon_pages(struct machine *machine);
 /* What the host wants the balloon to hold. */

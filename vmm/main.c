@@ -7,6 +7,7 @@
 #include "abi/object.h"
 #include "abi/status.h"
 #include "abi/map.h"
+#include "user/block.h"
 #include "user/syscall_stubs.h"
 #include "vmm/acpi_tables.h"
 #include "vmm/channel.h"
@@ -32,6 +33,25 @@ static bool image_is_sane(const struct vmm_image *image)
            has_end(image->name, sizeof(image->name));
 }
 
+static void check_disks(const struct vmm_config *config)
+{
+    if (config->disk_count > VMM_MAX_DISKS)
+        refuse("disks: %u are more than %u", config->disk_count, VMM_MAX_DISKS);
+    for (uint32_t i = 0; i < config->disk_count; i++) {
+        const struct vmm_disk *disk = &config->disk[i];
+        if (!has_end(disk->target, sizeof(disk->target)) ||
+            !has_end(disk->serial, sizeof(disk->serial)) || !image_is_sane(&disk->image) ||
+            disk->overlay_size > IMAGE_MAX || disk->overlay_size % 4096 ||
+            disk->backing > VMM_DISK_IMAGE)
+            refuse("disk %u: its definition is damaged", i);
+        if (disk->bus != VMM_BUS_VIRTIO)
+            refuse("disk %s: there is no such bus", disk->target);
+        if (disk->backing == VMM_DISK_CHANNEL && config->ram_count > BLK_MEMORIES_MAX)
+            refuse("disk %s: memory is in %u pieces, at most %u are possible", disk->target,
+                   config->ram_count, BLK_MEMORIES_MAX);
+    }
+}
+
 /* The manager has checked all this; a mistake of its must not become one of ours. */
 static void check_config(const struct program_args *args, const struct vmm_config *config)
 {
@@ -54,6 +74,7 @@ static void check_config(const struct program_args *args, const struct vmm_confi
         !image_is_sane(&config->kernel) || !image_is_sane(&config->initrd) ||
         !image_is_sane(&config->firmware))
         refuse("the definition is damaged");
+    check_disks(config);
     const struct kinfo *kinfo = (const struct kinfo *)KINFO_VA;
     for (uint32_t i = 0; i < config->vcpus; i++)
         if (config->host_cpu[i] >= kinfo->cpu_count)
@@ -102,6 +123,14 @@ static void fill_machine(struct vmm *vmm)
                                  &serial_rings);
     machine->hvc = open_rings(vmm, vmm->config->has_virtio_console, VMM_SLOT_CONSOLE_RING,
                               VMM_CONSOLE_VA, &console_rings);
+}
+
+static void open_disks(struct vmm *vmm)
+{
+    static struct disk_source source[VMM_MAX_DISKS];
+    for (uint32_t i = 0; i < vmm->config->disk_count; i++)
+        source[i] = space_map_disk(vmm, i);
+    vmm->machine.disk_source = source;
 }
 
 static void run_loader(struct vmm *vmm, struct loader *loader)
@@ -164,6 +193,7 @@ int program_main(const struct program_args *args, const void *data)
     space_create(vmm);
     open_stats(vmm);
     fill_machine(vmm);
+    open_disks(vmm);
     cpuid_policy(vmm);
     msr_policy(vmm);
     vcpu_create_all(vmm);

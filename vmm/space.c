@@ -3,6 +3,7 @@
 #include "abi/object.h"
 #include "abi/status.h"
 #include "abi/map.h"
+#include "user/block.h"
 #include "user/syscall_stubs.h"
 #include "vmm/vmm.h"
 
@@ -73,6 +74,39 @@ void space_unmap_image(const struct vmm_image *image, uint64_t va)
 {
     if (image->size)
         sys_mem_unmap(SLOT_SELF_PD, va, image_span(image));
+}
+
+static void *map_disk_part(const struct vmm *vmm, uint32_t index, uint64_t va, uint64_t size,
+                           uint32_t flags, const char *what)
+{
+    uint64_t whole = (size + PAGE - 1) & ~(PAGE - 1);
+    int64_t status = sys_mem_map(SLOT_SELF_PD, vmm->args->slot[index], va, 0, whole, flags);
+    if (status != OK)
+        refuse("%s cannot be mapped: status %lld", what, (long long)status);
+    return (void *)va;
+}
+
+struct disk_source space_map_disk(const struct vmm *vmm, uint32_t i)
+{
+    const struct vmm_disk *disk = &vmm->config->disk[i];
+    uint64_t va = VMM_DISK_VA + i * VMM_DISK_STEP;
+    uint32_t memory = VMM_SLOT_DISK_MEMORY(i), peer = VMM_SLOT_DISK_PEER(i);
+    struct disk_source source = {0};
+    if (disk->backing == VMM_DISK_CHANNEL) {
+        source.memory = map_disk_part(vmm, memory, va, sizeof(struct blk_channel),
+                                      MAP_READ | MAP_WRITE, "a disk's channel");
+        source.notif = vmm->args->slot[peer];
+        return source;
+    }
+    if (disk->image.offset)
+        refuse("disk %.15s: an image begins with its memory", disk->target);
+    if (disk->image.size)
+        source.memory =
+            map_disk_part(vmm, memory, va, disk->image.size, MAP_READ, "a disk's image");
+    if (disk->overlay_size)
+        source.overlay = map_disk_part(vmm, peer, va + VMM_OVERLAY_AT, disk->overlay_size,
+                                       MAP_READ | MAP_WRITE, "a disk's overlay");
+    return source;
 }
 
 #define FIRMWARE_MAX  0x1000000ull

@@ -27,5 +27,8 @@ void stats_refresh(struct vmm *vmm, bool paused)
             memcpy(stats->vcpu[i].stat, utcb_self()->mr, VCPU_STATS * sizeof(uint64_t));
         memcpy(stats->vcpu[i].vmm_exits, vcpu->exits, sizeof(vcpu->exits));
     }
+    stats->disk_count = vmm->config->disk_count;
+    for (uint32_t i = 0; i < vmm->config->disk_count; i++)
+        stats->disk[i].sectors = machine_disk_stats(&vmm->machine, i, stats->disk[i].stat);
     __atomic_fetch_add(&stats->sequence, 1, __ATOMIC_RELEASE);
 }

@@ -83,7 +83,7 @@ static uint32_t read_field(struct virtio_pci *virtio, unsigned offset)
     case NUM_QUEUES:
         return virtio->type->queues;
     case DEVICE_STATUS:
-        return virtio->status;
+        return virtio_resetting(virtio) ? virtio->status_before : virtio->status;
     case CONFIG_GENERATION:
         return virtio->generation;
     case QUEUE_SELECT:
@@ -133,6 +133,8 @@ static void write_status(struct virtio_pci *virtio, uint8_t value)
         virtio_pci_reset(virtio);
         return;
     }
+    if (virtio_resetting(virtio))
+        return; /* the driver has to wait until it reads 0 */
     uint8_t old = virtio->status;
     if (value & VIRTIO_FEATURES_OK && !(old & VIRTIO_FEATURES_OK)) {
         bool subset = !(virtio->driver_features & ~offered(virtio));

@@ -132,6 +132,8 @@ void virtio_pci_reset(struct virtio_pci *virtio)
     virtio->device_feature_select = virtio->driver_feature_select = 0;
     virtio->config_vector = VIRTIO_NO_VECTOR;
     virtio->queue_select = 0;
+    if (virtio->status)
+        virtio->status_before = virtio->status;
     virtio->status = virtio->isr = 0;
     virtio->resets++;
     pci_set_intx(&virtio->pci, false);

@@ -42,6 +42,9 @@ struct virtio_type {
     void (*config_written)(void *dev, unsigned offset, unsigned size);
     /* Forget everything about queues. */
     void (*reset)(void *dev);
+    /* True while requests of before a reset may still touch guest memory: the driver sees the reset
+     * end only after them. NULL: never. */
+    bool (*busy)(void *dev);
 };
 
 struct virtio_queue {
@@ -64,6 +67,7 @@ struct virtio_pci {
     uint32_t device_feature_select, driver_feature_select;
     uint16_t config_vector, queue_select;
     uint8_t status, isr, generation;
+    uint8_t status_before;   /* the reset: what is read while the device is busy */
     unsigned cfg_capability; /* offset of the PCI configuration access capability */
     uint32_t complaints;     /* log lines about this driver, bounded */
     uint64_t notifications, resets;
@@ -72,6 +76,12 @@ struct virtio_pci {
 void virtio_pci_init(struct virtio_pci *virtio, struct pci_bus *bus, unsigned slot,
                      uint8_t interrupt_line, const struct virtio_type *type, void *dev);
 void virtio_pci_reset(struct virtio_pci *virtio);
+
+/* A reset is under way: requests of before it have not ended. */
+static inline bool virtio_resetting(const struct virtio_pci *virtio)
+{
+    return virtio->type->busy && virtio->type->busy(virtio->dev);
+}
 
 static inline bool virtio_has(const struct virtio_pci *virtio, uint64_t feature)
 {

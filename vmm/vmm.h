@@ -6,6 +6,7 @@
 #include "abi/vcpu.h"
 #include "vmm/config.h"
 #include "vmm/device.h"
+#include "vmm/disks.h"
 #include "vmm/emulate.h"
 #include "vmm/guest_mem.h"
 
@@ -18,6 +19,9 @@
 #define VMM_SERIAL_VA   0x0000340000000000ull
 #define VMM_CONSOLE_VA  0x0000340000100000ull
 #define VMM_STATS_VA    0x0000340000200000ull
+#define VMM_DISK_VA     0x0000350000000000ull /* of each: channel or image, overlay */
+#define VMM_DISK_STEP   0x0000020000000000ull
+#define VMM_OVERLAY_AT  0x0000010000000000ull
 
 /* Own bits of SLOT_NOTIF: doorbells from VMM_CTL_OWN_SHIFT on, then these. */
 #define VMM_BIT_STANDS (1ull << 62) /* a vCPU thread stands still */
@@ -74,6 +78,8 @@ void space_create(struct vmm *vmm);
 const uint8_t *space_map_image(const struct vmm *vmm, uint32_t index, const struct vmm_image *image,
                                uint64_t va);
 void space_unmap_image(const struct vmm_image *image, uint64_t va);
+/* What backs disk number i; refuses what cannot be. */
+struct disk_source space_map_disk(const struct vmm *vmm, uint32_t i);
 /* Firmware below 4 GiB, its last 128 KiB also below 1 MiB. */
 void space_map_firmware(struct vmm *vmm);
 

@@ -67,6 +67,7 @@ static struct pt_format ept_format = {
     .writeback = 0x30,
     .wc_large = 0x08,
     .max_level = 1,
+    .levels = 4,
 };
 
 static bool feature_control(uint32_t cpu)

@@ -80,6 +80,7 @@ static inline struct cpu *cpu_self(void)
 #define VEC_TIMER        0xe0u
 #define VEC_RESCHED      0xe1u /* wake-up from another CPU; also kicks a vCPU out of its guest */
 #define VEC_SHOOTDOWN    0xe2u
+#define VEC_IOMMU        0xe3u /* a DMA remapping unit has stopped something */
 #define VEC_SPURIOUS     0xefu
 
 #endif

@@ -31,6 +31,7 @@
         .table = PTE_P | PTE_W | (bits), .leaf = PTE_P | PTE_A | PTE_D | (bits) | (leaf_bits), \
         .large = PTE_PS, .present = PTE_P, .write = PTE_W, .noexec = PTE_NX,                   \
         .uncached = PTE_PCD | PTE_PWT, .wc = PTE_PWT, .wc_large = PTE_PWT, .max_level = 2,     \
+        .levels = 4,                                                                           \
     }
 
 static const struct pt_format kernel_pt_format = HOST_PT_FORMAT(0, PTE_G);
@@ -107,7 +108,7 @@ static uint64_t ram_end(const struct bootinfo *info)
 static void map_table(const void *table, uint64_t bytes)
 {
     uint64_t pa = (uint64_t)table; /* it lay one to one */
-    if (pa)
+    if (pa && bytes)
         must(ptab_map(&kernel_ptab, PHYS_WINDOW + pa, hpa(pa), align_up(bytes, PAGE_SIZE),
                       MAP_READ | MAP_WRITE),
              "table");
@@ -131,6 +132,9 @@ void kpaging_init(const struct bootinfo *info)
     map_table((void *)pool, CHUNK);
     map_table(info->acpi.cpu, info->acpi.cpu_count * sizeof(struct acpi_cpu));
     map_table(info->acpi.ioapic, info->acpi.ioapic_count * sizeof(struct acpi_ioapic));
+    map_table(info->acpi.iommu, info->acpi.iommu_count * sizeof(struct acpi_iommu));
+    map_table(info->acpi.dma_scope, info->acpi.dma_scope_count * sizeof(struct acpi_dma_scope));
+    map_table(info->acpi.dma_range, info->acpi.dma_range_count * sizeof(struct acpi_dma_range));
     kpaging_load_kernel();
     if (info->pool_size > CHUNK && !kmem_add(hpa(pool + CHUNK), info->pool_size - CHUNK))
         panic("not enough memory for the kernel's pool");

@@ -3,13 +3,15 @@
 
 #include "abi/status.h"
 #include "abi/thread.h"
+#include "arch/x86_64/insn.h"
 
 #define PT_ADDRESS 0x000ffffffffff000ull
 #define PT_ENTRIES 512u
 
 static uint64_t level_size(uint32_t level)
 {
-    return PAGE_SIZE << (9 * (level - 1));
+    return PAGE_SIZE << (9 * (level - 1) &
+                         63); /* level is at least 1, which clang-tidy cannot see */
 }
 
 static uint32_t index_at(uint64_t va, uint32_t level)
@@ -24,7 +26,19 @@ static bool present(const struct pt_format *f, uint64_t entry)
 
 static bool is_leaf(const struct pt_format *f, uint64_t entry, uint32_t level)
 {
-    return level == 1 || (entry & f->large);
+    return level == 1 || (entry & f->large) || (f->next_level && !(entry & f->next_level));
+}
+
+static uint64_t table_bits(const struct pt_format *f, uint32_t level)
+{
+    return f->table | (level - 1) * (f->next_level & -f->next_level);
+}
+
+static void store(const struct pt_format *f, uint64_t *entry, uint64_t value)
+{
+    __atomic_store_n(entry, value, __ATOMIC_RELEASE);
+    if (f->write_back)
+        cache_write_back(entry, sizeof(*entry));
 }
 
 static uint64_t *table_of(uint64_t entry)
@@ -59,6 +73,8 @@ static uint64_t *new_table(struct ptab *pt, int64_t *status)
         return NULL;
     }
     pt->pages++;
+    if (pt->format->write_back)
+        cache_write_back(table, PAGE_SIZE);
     return table;
 }
 
@@ -87,7 +103,7 @@ static uint32_t best_level(const struct ptab *pt, uint64_t va, uint64_t pa, uint
 static uint64_t *walk_make(struct ptab *pt, uint64_t va, uint32_t *level, int64_t *status)
 {
     uint64_t *table = pt->root;
-    for (uint32_t l = 4;; l--) {
+    for (uint32_t l = pt->format->levels;; l--) {
         uint64_t *entry = &table[index_at(va, l)];
         if (l == *level && (l == 1 || !present(pt->format, *entry)))
             return entry;
@@ -97,7 +113,7 @@ static uint64_t *walk_make(struct ptab *pt, uint64_t va, uint32_t *level, int64_
             uint64_t *next = new_table(pt, status);
             if (!next)
                 return NULL;
-            __atomic_store_n(entry, kva_to_hpa(next).v | pt->format->table, __ATOMIC_RELEASE);
+            store(pt->format, entry, kva_to_hpa(next).v | table_bits(pt->format, l));
         }
         table = table_of(*entry);
     }
@@ -113,7 +129,7 @@ int64_t ptab_map_part(struct ptab *pt, uint64_t va, hpa_t pa, uint64_t size, uin
         if (!entry)
             return status;
         uint64_t value = (pa.v + done) | leaf_bits(pt->format, flags, level);
-        __atomic_store_n(entry, value, __ATOMIC_RELEASE);
+        store(pt->format, entry, value);
         done += level_size(level);
     }
     return OK;
@@ -149,8 +165,8 @@ static int64_t split_leaf(struct ptab *pt, uint64_t *entry, uint32_t level)
             bits = (bits & ~f->wc_large) | f->wc;
     }
     for (uint32_t i = 0; i < PT_ENTRIES; i++)
-        table[i] = (base + i * step) | bits;
-    __atomic_store_n(entry, kva_to_hpa(table).v | f->table, __ATOMIC_RELEASE);
+        store(f, &table[i], (base + i * step) | bits);
+    store(f, entry, kva_to_hpa(table).v | table_bits(f, level));
     return OK;
 }
 
@@ -158,7 +174,7 @@ static int64_t split_leaf(struct ptab *pt, uint64_t *entry, uint32_t level)
 static int64_t split_at(struct ptab *pt, uint64_t edge)
 {
     uint64_t *table = pt->root;
-    for (uint32_t level = 4; level > 1; level--) {
+    for (uint32_t level = pt->format->levels; level > 1; level--) {
         uint64_t *entry = &table[index_at(edge, level)];
         if (!present(pt->format, *entry) || aligned(edge, level_size(level)))
             return OK;
@@ -195,12 +211,12 @@ static void clear_range(struct ptab *pt, uint64_t *table, uint32_t level, uint64
         uint64_t *entry = &table[index_at(va, level)];
         if (present(pt->format, *entry)) {
             if (is_leaf(pt->format, *entry, level)) {
-                __atomic_store_n(entry, 0, __ATOMIC_RELEASE);
+                store(pt->format, entry, 0);
             } else {
                 uint64_t *below = table_of(*entry);
                 clear_range(pt, below, level - 1, va, next, free_list);
                 if (table_empty(pt->format, below)) {
-                    __atomic_store_n(entry, 0, __ATOMIC_RELEASE);
+                    store(pt->format, entry, 0);
                     defer_free(below, free_list);
                 }
             }
@@ -215,7 +231,7 @@ int64_t ptab_unmap(struct ptab *pt, uint64_t va, uint64_t size, void **free_list
     if (status == OK)
         status = split_at(pt, va + size);
     if (status == OK)
-        clear_range(pt, pt->root, 4, va, va + size, free_list);
+        clear_range(pt, pt->root, pt->format->levels, va, va + size, free_list);
     return status;
 }
 
@@ -231,8 +247,9 @@ void ptab_release(struct ptab *pt, void *free_list)
 
 static void destroy_level(struct ptab *pt, uint64_t *table, uint32_t level, uint64_t limit)
 {
-    uint32_t entries = level == 4
-                           ? (uint32_t)MIN(PT_ENTRIES, (limit + level_size(4) - 1) / level_size(4))
+    uint64_t unit = level_size(level);
+    uint32_t entries = level == pt->format->levels
+                           ? (uint32_t)MIN(PT_ENTRIES, (limit + unit - 1) / unit)
                            : PT_ENTRIES;
     for (uint32_t i = 0; i < entries; i++) {
         if (!present(pt->format, table[i]) || is_leaf(pt->format, table[i], level))
@@ -245,21 +262,21 @@ static void destroy_level(struct ptab *pt, uint64_t *table, uint32_t level, uint
 
 void ptab_destroy(struct ptab *pt, uint64_t limit)
 {
-    destroy_level(pt, pt->root, 4, limit);
+    destroy_level(pt, pt->root, pt->format->levels, limit);
 }
 
 void ptab_clear(struct ptab *pt, uint64_t va)
 {
     uint64_t *table = pt->root;
-    for (uint32_t level = 4; level > 1; level--)
+    for (uint32_t level = pt->format->levels; level > 1; level--)
         table = table_of(table[index_at(va, level)]);
-    __atomic_store_n(&table[index_at(va, 1)], 0, __ATOMIC_RELEASE);
+    store(pt->format, &table[index_at(va, 1)], 0);
 }
 
 bool ptab_lookup(const struct ptab *pt, uint64_t va, hpa_t *pa, uint64_t *leaf, uint64_t *leaf_size)
 {
     uint64_t *table = pt->root;
-    for (uint32_t level = 4; level; level--) {
+    for (uint32_t level = pt->format->levels; level; level--) {
         uint64_t entry = table[index_at(va, level)];
         if (!present(pt->format, entry))
             return false;

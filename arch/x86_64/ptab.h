@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Four-level page tables in kernel-owned pages, for any format with x86's geometry: ring-3 domains,
- * nested (NPT), extended (EPT), and the kernel's own. */
+/* Page tables in kernel-owned pages, for any format with x86's geometry: ring-3 domains,
+ * nested (NPT), extended (EPT), of devices (VT-d, AMD-Vi), and the
+ * kernel's own. */
 #ifndef ARCH_PTAB_H
 #define ARCH_PTAB_H
 
@@ -15,7 +16,11 @@ struct pt_format {
     uint64_t uncached, wc, writeback;   /* memory type bits; 4 KiB layout */
     uint64_t
         wc_large; /* the same for 2 MiB and 1 GiB leaves where the position differs (PAT bit) */
+    uint64_t
+        next_level; /* AMD-Vi: field with the level of the table an entry points to, 0: a leaf */
     uint32_t max_level; /* largest leaf: 1 = 4 KiB, 2 = 2 MiB, 3 = 1 GiB */
+    uint32_t levels;    /* 3 to 5 */
+    bool write_back;    /* what walks the tables does not look into the CPUs' caches */
 };
 
 /* Charge for `pages` table pages (negative: give back); false refuses. */

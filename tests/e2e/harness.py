@@ -174,7 +174,7 @@ def qemu(*arguments, smp=2, memory=1024, cpu="max", machine="q35"):
             "-serial", "stdio", "-no-reboot", *arguments]
 
 
-COMPONENTS = ("manager", "console", "vmm")
+COMPONENTS = ("manager", "console", "vmm", "ahci")
 LOADER = os.path.join(BUILD, "mullion.efi")
 
 
@@ -244,6 +244,22 @@ VIRTIO = """    <rng model='virtio'><backend model='random'>/dev/urandom</backen
     <memballoon model='virtio'/>
     <console type='pty'><target type='virtio' port='1'/></console>
 """
+DISK = """    <disk type='{kind}' device='{device}'>
+      <driver name='qemu' type='raw'{driver}/>
+      <source {attribute}='{source}'/>
+      <target dev='{target}' bus='virtio'/>
+{more}    </disk>
+"""
+READ_ONLY, TRANSIENT = "      <readonly/>\n", "      <transient/>\n"
+
+
+def disk(target, source, more="", device="disk", driver=""):
+    """XML of a disk: a file of the VM set, or a volume below /dev/disk."""
+    block = source.startswith("/dev/")
+    return DISK.format(kind="block" if block else "file", attribute="dev" if block else "file",
+                       target=target, source=source, more=more, device=device, driver=driver)
+
+
 NO_AUTOSTART = ("  <metadata><mullion:start xmlns:mullion='urn:mullion:domain:1' auto='no'/>"
                 "</metadata>\n")
 
@@ -258,7 +274,8 @@ class VmSet:
         self.name = name
 
     def add(self, name, kernel, initrd=None, cmdline=None, memory=32, vcpus=1, virtio=False,
-            autostart=True, on_poweroff="destroy", on_reboot="restart", on_crash="destroy"):
+            autostart=True, on_poweroff="destroy", on_reboot="restart", on_crash="destroy",
+            devices=""):
         boot = ""
         if initrd:
             boot += f"    <initrd>{self.file(initrd)}</initrd>\n"
@@ -267,7 +284,7 @@ class VmSet:
         self.write(name + ".xml", DOMAIN.format(
             name=name, memory=memory, vcpus=vcpus, kernel=self.file(kernel), boot=boot,
             on_poweroff=on_poweroff, on_reboot=on_reboot, on_crash=on_crash,
-            devices=VIRTIO if virtio else "", metadata="" if autostart else NO_AUTOSTART))
+            devices=(VIRTIO if virtio else "") + devices, metadata="" if autostart else NO_AUTOSTART))
         return self
 
     def file(self, path):
@@ -276,6 +293,10 @@ class VmSet:
         if not os.path.exists(target):
             shutil.copy(path, target)
         return name
+
+    def data(self, name, content):
+        with open(os.path.join(self.folder, name), "wb") as f:
+            f.write(content)
 
     def write(self, name, text):
         with open(os.path.join(self.folder, name), "w", encoding="utf-8") as f:

@@ -5,6 +5,7 @@
 #include "manager/domain_xml.c"
 #include "manager/domain_elements.c"
 #include "manager/domain_devices.c"
+#include "manager/domain_disk.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

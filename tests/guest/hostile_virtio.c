@@ -208,6 +208,131 @@ static void bad_queues(const struct device *d)
     write8(d->common, COMMON_STATUS, 0);
 }
 
+/* --- the disk: requests that are well-formed but for one thing --- */
+
+#define DISK_ID      0x1042u
+#define SECTOR       512u
+#define NO_ANSWER    0xeeu
+#define SPINS        4000000u
+#define DISK_SECTORS 128u /* each filled with its number, see tests/guest/run */
+
+static volatile struct {
+    uint32_t type, reserved;
+    uint64_t sector;
+    uint8_t status;
+} request __attribute__((aligned(16)));
+
+static void restart(const struct device *d)
+{
+    negotiate(d);
+    queue.available[0] = queue.available[1] = 0;
+    queue.used[0] = queue.used[1] = 0;
+    set_up(d, 0);
+    write8(d->common, COMMON_STATUS, 15);
+}
+
+static void describe(uint16_t index, uint64_t address, uint32_t length, uint16_t flags)
+{
+    queue.table[index].address = address;
+    queue.table[index].length = length;
+    queue.table[index].flags = flags;
+    queue.table[index].next = (uint16_t)(index + 1);
+}
+
+static void offer(const struct device *d)
+{
+    request.status = NO_ANSWER;
+    queue.available[2 + queue.available[1] % QUEUE_SIZE] = 0;
+    __asm__ volatile("" ::: "memory");
+    queue.available[1] = (uint16_t)(queue.available[1] + 1);
+    notify(d, 0);
+}
+
+/* Status, or NO_ANSWER. */
+static uint8_t await(uint16_t used)
+{
+    for (uint32_t i = 0; i < SPINS && (uint16_t)queue.used[1] == used; i++)
+        __asm__ volatile("pause");
+    return request.status;
+}
+
+static uint8_t ask(const struct device *d, uint32_t type, uint64_t sector, uint64_t data,
+                   uint32_t length)
+{
+    uint16_t used = queue.used[1];
+    request.type = type;
+    request.sector = sector;
+    describe(0, (uint64_t)&request, 16, 1);
+    describe(1, data, length, type == 0 || type == 8 ? 3 : 1);
+    describe(2, (uint64_t)&request.status, 1, 2);
+    offer(d);
+    return await(used);
+}
+
+static bool reads_well(const struct device *d, uint8_t sector)
+{
+    if (ask(d, 0, sector, (uint64_t)buffer, SECTOR))
+        return false;
+    for (uint32_t i = 0; i < SECTOR; i++) {
+        if (buffer[i] != sector)
+            return false;
+    }
+    return true;
+}
+
+/* The header and the descriptors change while the device works. */
+static bool moving_target(const struct device *d)
+{
+    restart(d);
+    for (uint32_t i = 0; i < 200; i++) {
+        uint16_t used = queue.used[1];
+        request.type = next() % 16;
+        request.sector = next() % (2 * DISK_SECTORS);
+        describe(0, (uint64_t)&request, 16, 1);
+        describe(1, (uint64_t)buffer, SECTOR, next() % 2 ? 3 : 1);
+        describe(2, (uint64_t)&request.status, 1, 2);
+        offer(d);
+        for (uint32_t j = 0; j < 200 && (uint16_t)queue.used[1] == used; j++) {
+            request.type = next() % 16;
+            request.sector = next();
+            queue.table[1].length = next() % 8192;
+            queue.table[1].address = next();
+        }
+        uint8_t status = await(used);
+        if (status > 2 && (uint16_t)queue.used[1] != used)
+            return false;
+        if ((uint16_t)queue.used[1] == used)
+            restart(d);
+    }
+    restart(d);
+    return reads_well(d, 9);
+}
+
+static void disk(const struct device *d)
+{
+    restart(d);
+    check("hostile_virtio.disk_reads", reads_well(d, 5));
+    check("hostile_virtio.disk_end", reads_well(d, DISK_SECTORS - 1));
+    check("hostile_virtio.disk_beyond",
+          ask(d, 0, DISK_SECTORS, (uint64_t)buffer, SECTOR) == 1 &&
+              ask(d, 0, ~0ull, (uint64_t)buffer, SECTOR) == 1 &&
+              ask(d, 0, DISK_SECTORS - 1, (uint64_t)buffer, 2 * SECTOR) == 1);
+    check("hostile_virtio.disk_odd_size", ask(d, 0, 0, (uint64_t)buffer, 100) == 1);
+    check("hostile_virtio.disk_unknown_request", ask(d, 0x4711, 0, (uint64_t)buffer, SECTOR) == 2);
+    check("hostile_virtio.disk_read_only", ask(d, 1, 0, (uint64_t)buffer, SECTOR) == 1);
+    check("hostile_virtio.disk_id", ask(d, 8, 0, (uint64_t)buffer, 20) == 0);
+    ask(d, 0, 0, 0xcf00000000ull, SECTOR); /* where there is no memory */
+    restart(d);
+    ask(d, 0, 0, (uint64_t)buffer, 0xfffffe00u);
+    restart(d);
+    describe(0, (uint64_t)&request, 3, 0); /* no header, no status */
+    offer(d);
+    restart(d);
+    check("hostile_virtio.disk_after_mistakes", reads_well(d, 7));
+    check("hostile_virtio.disk_moving_target", moving_target(d));
+    write8(d->common, COMMON_STATUS, 0);
+}
+
 void guest_main(void)
 {
     uint32_t devices = 0;
@@ -223,6 +348,8 @@ void guest_main(void)
         registers(&d);
         queues(&d);
         bad_queues(&d);
+        if (pci_read(bdf, 0) >> 16 == DISK_ID)
+            disk(&d);
     }
     say("info %u virtio devices\n", devices);
     check("hostile_virtio.survived", true);

@@ -33,6 +33,7 @@ void test_turns(void);
 void test_kill_while_preempted(void);
 void test_notifications(void);
 void test_domains(void);
+void test_dma(void);
 void test_scheduling(void);
 void test_vcpu(void);
 void test_random_calls(void);

@@ -60,6 +60,7 @@ void root_main(const struct root_info *info)
     run("capabilities", test_capabilities);
     run("memory", test_memory);
     run("notifications", test_notifications);
+    run("dma", test_dma);
     run("threads", test_threads);
     run("supervision", test_supervision);
     run("ipc", test_ipc);

@@ -5,6 +5,7 @@
 #include "manager/domain_xml.c"
 #include "manager/domain_elements.c"
 #include "manager/domain_devices.c"
+#include "manager/domain_disk.c"
 
 static struct domain domain;
 static char error[DOMAIN_XML_ERROR];
@@ -89,9 +90,114 @@ TEST(dumpxml_definition)
 
 TEST(refusal_names_file_line_element_and_reason)
 {
-    CHECK(!read_with("<on_poweroff>destroy</on_poweroff>", "\n<disk type='file'/>"));
-    CHECK(!strcmp(error, "t.xml:7: <domain/devices/disk>: a guest has no disk here; its initrd is "
-                         "its root"));
+    CHECK(!read_with("<on_poweroff>destroy</on_poweroff>", "\n<filesystem type='mount'/>"));
+    CHECK(!strcmp(error, "t.xml:7: <domain/devices/filesystem>: a guest has no file system of the "
+                         "host"));
+}
+
+/* --- disks --- */
+
+#define FILE_DISK "<disk type='file'><source file='i'/><target dev='vda'/>"
+
+TEST(disks_of_virt_install)
+{
+    CHECK(read_with("<metadata><m:overlay xmlns:m='urn:mullion:domain:1' target='vdb' size='3' "
+                    "unit='MiB'/></metadata>",
+                    "<disk type='block' device='disk'>"
+                    "<driver name='qemu' type='raw' cache='none' io='native' discard='unmap'/>"
+                    "<source dev='/dev/disk/by-partlabel/root'/><backingStore/>"
+                    "<target dev='vdaa' bus='virtio'/><boot order='2'/>"
+                    "<iotune><total_bytes_sec>1048576</total_bytes_sec>"
+                    "<read_iops_sec>100</read_iops_sec><write_iops_sec>50</write_iops_sec>"
+                    "</iotune><serial>AB-12</serial><alias name='x'/></disk>"
+                    "<disk type='file' device='cdrom'><source file='./a.iso'/>"
+                    "<target dev='vda' bus='virtio'/><boot order='1'/></disk>"
+                    "<disk type='file'><driver cache='directsync'/><source file='b.img'/>"
+                    "<target dev='vdb'/><transient/></disk>"));
+    CHECK_EQ(domain.disk_count, 3);
+    const struct domain_disk *disk = domain.disk;
+    CHECK(!strcmp(disk[0].target, "vda") && disk[0].cdrom && disk[0].read_only);
+    CHECK(!strcmp(disk[0].source.path, "a.iso"));
+    CHECK(!strcmp(disk[1].target, "vdb") && disk[1].transient);
+    CHECK_EQ(disk[1].overlay_size, 3 << 20);
+    CHECK_EQ(disk[1].cache, VMM_CACHE_WRITETHROUGH);
+    CHECK(!strcmp(disk[2].target, "vdaa") && !strcmp(disk[2].serial, "AB-12"));
+    CHECK_EQ(disk[2].source_type, DISK_SOURCE_BLOCK);
+    CHECK(!strcmp(disk[2].source.path, "/dev/disk/by-partlabel/root"));
+    CHECK(disk[2].discard && !disk[0].discard);
+    CHECK_EQ(disk[2].limit[VMM_LIMIT_TOTAL_BYTES], 1048576);
+    CHECK_EQ(disk[2].limit[VMM_LIMIT_READ_IOPS], 100);
+    CHECK_EQ(disk[2].limit[VMM_LIMIT_WRITE_IOPS], 50);
+    CHECK_EQ(disk[2].boot_order, 2);
+}
+
+TEST(disks_that_cannot_be)
+{
+    static const char *const cases[][2] = {
+        {FILE_DISK "</disk>", "<domain/devices/disk>: a file of the VM set never changes"},
+        {FILE_DISK "<readonly/><transient/></disk>", "excludes <transient>"},
+        {"<disk type='volume'/>", "type=\"volume\" cannot be honoured; possible: file|block"},
+        {"<disk device='floppy'/>", "device=\"floppy\" cannot be honoured"},
+        {"<disk type='file'><driver type='qcow2'/></disk>", "type=\"qcow2\" cannot be"},
+        {"<disk type='file'><driver queues='2'/></disk>", "attribute queues is not supported"},
+        {"<disk type='file'><source dev='/x'/></disk>", "has its source in attribute file"},
+        {"<disk type='block'><source file='x'/></disk>", "has its source in attribute dev"},
+        {"<disk type='file'><source file='../x'/></disk>", "\"../x\": "},
+        {"<disk type='block'><source dev='/dev/sda'/></disk>", "\"/dev/sda\" is no name below"},
+        {"<disk type='block'><source dev='/dev/disk/by-id/'/></disk>", "is no name below"},
+        {"<disk type='block'><source dev='/dev/disk/by-id/a/b'/></disk>", "is no name below"},
+        {"<disk type='file'><target dev='sda' bus='sata'/></disk>", "bus=\"sata\" cannot be"},
+        {"<disk type='file'><target dev='sda'/></disk>", "is no virtio disk"},
+        {"<disk type='file'><target dev='vd'/></disk>", "is not a name like \"vda\""},
+        {"<disk type='file'><target dev='vd/'/></disk>", "is not a name like \"vda\""},
+        {"<disk type='file'><target dev='vdaaaaaaaaaaaaaaaaa'/></disk>", "is not a name like"},
+        {"<disk type='file'><target bus='virtio'/></disk>", "attribute dev is missing"},
+        {"<disk type='file'><source file='i'/><readonly/></disk>", "<target> is missing"},
+        {"<disk device='cdrom'><target dev='vda'/></disk>", "<source> is missing"},
+        {FILE_DISK "<serial>123456789012345678901</serial></disk>", "has 1 to 20 bytes"},
+        {FILE_DISK "<serial>a\"b</serial></disk>", "letters, digits"},
+        {FILE_DISK "<boot order='0'/></disk>", "is not a number from 1"},
+        {FILE_DISK "<iotune><total_iops_sec>x</total_iops_sec></iotune></disk>",
+         "<domain/devices/disk/iotune/total_iops_sec>: \"x\" is not a number"},
+        {FILE_DISK "<iotune><total_bytes_sec>1</total_bytes_sec><read_bytes_sec>1"
+                   "</read_bytes_sec></iotune></disk>",
+         "total_bytes_sec excludes"},
+        {FILE_DISK "<iotune><group_name>x</group_name></iotune></disk>", "group_name>: this"},
+        {FILE_DISK "<encryption/></disk>", "disks are not encrypted here"},
+        {FILE_DISK "<readonly/></disk>\n" FILE_DISK "<readonly/></disk>",
+         "t.xml:7: <domain/devices/disk/target>: the disk in line 6 has dev=\"vda\" already"},
+        {FILE_DISK "<readonly/><boot order='3'/></disk>\n<disk type='file'><source file='i'/>"
+                   "<target dev='vdb'/><readonly/><boot order='2'/></disk>",
+         "<disk> vdb: firmware tries"},
+        {"<disk type='block'><source dev='/dev/disk/by-id/a'/><target dev='vda'/><transient/>"
+         "</disk>",
+         "type=\"file\" only"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        CHECK(refused("", cases[i][0], cases[i][1]));
+}
+
+TEST(overlays_that_cannot_be)
+{
+#define OVERLAY(attrs) "<metadata><m:overlay xmlns:m='urn:mullion:domain:1' " attrs "/></metadata>"
+    CHECK(refused(OVERLAY("target='vda' size='64'"), "", "there is no such <transient> disk"));
+    CHECK(refused(OVERLAY("target='vda' size='1'"), "", "size=\"1\" KiB is not an amount"));
+    CHECK(refused(OVERLAY("target='vda' size='2' unit='TiB'"), "", "is not an amount"));
+    CHECK(refused(OVERLAY("size='64'"), "", "attribute target is missing"));
+    CHECK(refused(OVERLAY("target='vda' size='64'"), FILE_DISK "<readonly/></disk>",
+                  "there is no such <transient> disk"));
+}
+
+TEST(at_most_eight_disks)
+{
+    char text[2048] = "";
+    for (unsigned i = 0; i < 9; i++) {
+        size_t used = strlen(text);
+        snprintf(text + used, sizeof(text) - used,
+                 "<disk type='file'><source file='i'/><target dev='vd%c'/><readonly/></disk>",
+                 (char)('a' + i));
+    }
+    CHECK(refused("", text, "a guest has at most 8 disks"));
 }
 
 TEST(unknown_is_refused)

@@ -15,7 +15,22 @@ static const struct pt_format format = {.table = 0x7,
                                         .uncached = 0x18,
                                         .wc = 0x80 | 0x8, /* the PAT bit of a 4 KiB entry */
                                         .wc_large = 0x1000 | 0x8,
-                                        .max_level = 3};
+                                        .max_level = 3,
+                                        .levels = 4};
+/* Device tables: Intel's of three and five levels, AMD's, where an entry names the next level. */
+static const struct pt_format others[] = {
+    {.table = 3, .large = 0x80, .present = 3, .read = 1, .write = 2, .max_level = 3, .levels = 3},
+    {.table = 3, .present = 3, .read = 1, .write = 2, .max_level = 1, .levels = 5},
+    {.table = 3ull << 61 | 1,
+     .leaf = 1,
+     .present = 1,
+     .read = 1ull << 61,
+     .write = 1ull << 62,
+     .next_level = 0xe00,
+     .max_level = 3,
+     .levels = 4},
+};
+static const struct pt_format *used = &format;
 static struct ptab pt;
 static int64_t charged, charge_limit;
 
@@ -33,7 +48,7 @@ static void start(void)
     fake_left = UINT64_MAX;
     charged = 0;
     charge_limit = INT64_MAX;
-    pt = (struct ptab){.format = &format, .root = kmem_pages(0), .charge = charge};
+    pt = (struct ptab){.format = used, .root = kmem_pages(0), .charge = charge};
 }
 
 static bool end(void)
@@ -176,7 +191,7 @@ static bool agrees(void)
     return true;
 }
 
-TEST(random_operations_like_an_array)
+static void random_operations(void)
 {
     for (uint64_t seed = 1; seed <= 10; seed++) {
         fake_seed = seed;
@@ -223,4 +238,14 @@ TEST(top_slot)
     CHECK_EQ(pa.v, GIB + 2 * PAGE_SIZE);
     CHECK_EQ(unmap(top, 4 * PAGE_SIZE), OK);
     CHECK(end());
+}
+
+TEST(random_operations_like_an_array)
+{
+    random_operations();
+    for (uint32_t i = 0; i < ARRAY_LEN(others) && !unit_failed_now; i++) {
+        used = &others[i];
+        random_operations();
+    }
+    used = &format;
 }

@@ -199,8 +199,8 @@ TEST(kernel_pages_stay)
 {
     start();
     void *page = kmem_pages(0);
-    CHECK_EQ(space_map_kernel(&pd->space, 0x5000, page), OK);
-    CHECK_EQ(space_map_kernel(&pd->space, 0x5000, page), ERR_EXISTS);
+    CHECK_EQ(space_map_kernel(&pd->space, 0x5000, kva_to_hpa(page), PAGE_SIZE), OK);
+    CHECK_EQ(space_map_kernel(&pd->space, 0x5000, kva_to_hpa(page), PAGE_SIZE), ERR_EXISTS);
     CHECK_EQ(space_map(&pd->space, caps, 0x4000, 0, 0x1000, MAP_READ), OK);
     CHECK_EQ(space_unmap(&pd->space, 0x4000, 0x2000), ERR_ARG);
     CHECK_EQ(space_unmap(&pd->space, 0x4000, 0x1000), OK);

@@ -102,6 +102,24 @@ int64_t client_node(struct mgr_node *node)
     node->virt = 1;
     return 0;
 }
+int64_t client_disks(const char *name, struct mgr_disk *disks, uint32_t *count)
+{
+    memset(disks, 0, 2 * sizeof(*disks));
+    snprintf(disks[0].target, sizeof(disks[0].target), "vda");
+    snprintf(disks[0].source, sizeof(disks[0].source), "images/root.img");
+    snprintf(disks[1].target, sizeof(disks[1].target), "vdb");
+    snprintf(disks[1].source, sizeof(disks[1].source), "x");
+    disks[1].stat[DISK_STAT_WRITES] = 42;
+    *count = 2;
+    return find(name) ? 0 : -1;
+}
+int64_t client_nodedev(uint32_t first, struct mgr_nodedev *list, uint32_t max, uint32_t *count)
+{
+    *count = 0;
+    for (uint32_t i = first; i < 20 && *count < max; i++)
+        snprintf(list[(*count)++].name, sizeof(list[0].name), "pci_0000_00_%02x_0", i);
+    return 0;
+}
 int64_t client_host(enum mgr_host how, int force)
 {
     last_host = how;
@@ -146,6 +164,27 @@ TEST(list)
                   " 12   beta          paused\n\n"));
     CHECK(strstr(run("list --inactive"), "a-long-name") && !strstr(bytes, "alpha "));
     CHECK(!strcmp(run("list --name"), "alpha\nbeta\n\n"));
+}
+
+TEST(nodedev_list)
+{
+    run("nodedev-list");
+    CHECK(!strncmp(bytes, "pci_0000_00_00_0\npci_0000_00_01_0\n", 34));
+    CHECK(strstr(bytes, "pci_0000_00_0f_0\npci_0000_00_10_0\n")); /* over two calls */
+    CHECK(strstr(bytes, "pci_0000_00_13_0\n\n") && !strstr(bytes, "_14_"));
+}
+
+TEST(disks)
+{
+    CHECK(!strcmp(run("domblklist alpha"),
+                  " Target   Source\n--------------------------\n vda      images/root.img\n"
+                  " vdb      x\n\n"));
+    run("domblkstat alpha vdb");
+    CHECK(!strncmp(bytes, "vdb rd_req 0\n", 13) && strstr(bytes, "\nvdb wr_req 42\n"));
+    CHECK(!strstr(bytes, "vda"));
+    CHECK(strstr(run("domblkstat alpha"), "vda errs 0\n\nvdb rd_req"));
+    CHECK(strstr(run("domblkstat alpha vdx"), "error: invalid path 'vdx'"));
+    CHECK(strstr(run("domblklist nobody"), "error: failed to get domain"));
 }
 
 TEST(dominfo)

@@ -3,6 +3,7 @@
 #ifndef TESTS_UNIT_VMM_MACHINE_H
 #define TESTS_UNIT_VMM_MACHINE_H
 
+#include "fake_syscalls.h"
 #include "vmm_host.h"
 #include "vmm_ring.h"
 #include "vmm/i8259.c"
@@ -27,11 +28,30 @@
 #include "vmm/random_pool.c"
 #include "vmm/virtio_rng.c"
 #include "vmm/virtio_balloon.c"
+#include "user/block.c"
+#include "vmm/disk.c"
+#include "vmm/disk_channel.c"
+#include "vmm/disk_image.c"
+#include "vmm/virtio_blk.c"
+#include "vmm/disks.c"
 #include "vmm/machine.c"
+
+/* Signals that left the machine of devices, whatever the notification. */
+static uint64_t fake_signals;
+
+int64_t sys_notif_signal(uint32_t notif, uint64_t bits)
+{
+    (void)notif, (void)bits;
+    fake_signals++;
+    return 0;
+}
+
+/* A test fills in disks before it starts the machine. */
+static struct vmm_config config;
+static struct disk_source disk_source[VMM_MAX_DISKS];
 
 static inline void machine_start(void)
 {
-    static struct vmm_config config;
     config.vcpus = 2;
     config.boot = VMM_BOOT_LINUX;
     config.has_serial = config.has_virtio_console = config.has_rng = config.has_balloon = 1;
@@ -40,6 +60,9 @@ static inline void machine_start(void)
     fake_start();
     fake_ring_start();
     config.rtc_tsc = fake.ns * 3;
+    config.ram_count = 1;
+    config.ram_size[0] = FAKE_RAM;
+    vm.disk_source = disk_source;
     vm.serial = vm.hvc = &fake_channel;
     machine_devices_init(&vm, &config);
 }

@@ -27,7 +27,7 @@ $(B)/mullion.efi: $(UEFI_OBJ)
 	  -j .reloc -j .rodata --target=efi-app-x86_64 --subsystem=10 $@.so $@
 
 # --- boot package and images ---
-PACKAGE_COMPONENTS := manager console vmm
+PACKAGE_COMPONENTS := manager console vmm ahci
 PACKAGE_PROGRAMS   := $(PACKAGE_COMPONENTS:%=$(B)/ring3/%)
 
 # What a VM set holds is known to tools/mkpkg alone, so the package is made at each call.

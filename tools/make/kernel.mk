@@ -24,7 +24,7 @@ $(GEN)/arch/offsets.h: arch/x86_64/offsets.c.in $(GEN)/stamp
 # only; what it may know of the kernel is BOOT_NEEDS. Its sections are prefixed, so that linker.ld can
 # put them where the memory is given away after the boot.
 BOOT_SRC   := $(wildcard boot/*.c boot/*.S) $(KERNEL_LIB) lib/package.c lib/sha256.c \
-              arch/x86_64/cmdline.c arch/x86_64/tsc.c
+              arch/x86_64/cmdline.c arch/x86_64/pci_config.c arch/x86_64/tsc.c
 BOOT_OBJ   := $(BOOT_SRC:%=$(B)/kernel/%.o)
 BOOT_ENTRY := boot_entry_uefi
 BOOT_NEEDS := __boot_end __boot_start __kernel_end __kernel_large_pages __kernel_start kernel_main \

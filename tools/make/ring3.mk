@@ -1,10 +1,12 @@
 # Ring-3 programs: one folder each, linked with the runtime in user/. A folder without sources is skipped.
 #   build/ring3/NAME        stripped, goes into the boot package
 #   build/ring3/NAME.debug  the same with symbols
-RING3_NAMES := manager console vmm ktest
+RING3_NAMES := manager console vmm ahci ktest
 
 # Folders beside NAME/ that belong to a program, its libraries, its entry point.
 RING3_DIRS_console  := drivers/uart
+RING3_DIRS_manager  := drivers/pci drivers/gpt
+RING3_DIRS_ahci     := drivers/ahci
 RING3_DIRS_ktest    := tests/ring3
 RING3_DIRS_vmm      := $(patsubst %/,%,$(wildcard vmm/*/))
 RING3_LIBS_vmm      := $(B)/ring3/libzydis.a

@@ -12,8 +12,11 @@
 #include "abi/kinfo.h"
 #include "abi/syscall_numbers.h"
 
+#include "tests/unit/fake/iommu.h"
+
 #include "arch/x86_64/ptab.c"
 #include "kernel/cap.c"
+#include "kernel/device.c"
 #include "kernel/dispatch.c"
 #include "kernel/mapping.c"
 #include "kernel/notif.c"
@@ -39,7 +42,8 @@ const struct pt_format user_pt_format = {.table = 7,
                                          .uncached = 0x18,
                                          .wc = 8,
                                          .wc_large = 8,
-                                         .max_level = 2};
+                                         .max_level = 2,
+                                         .levels = 4};
 static char fake_kinfo[4096] __attribute__((aligned(4096)));
 struct kinfo *kinfo = (struct kinfo *)fake_kinfo;
 

@@ -20,14 +20,15 @@
 #undef hpa_to_kva
 #undef kva_to_hpa
 
-#define rdtsc       real_rdtsc
-#define wrmsr       real_wrmsr
-#define read_cr2    real_read_cr2
-#define read_cr3    real_read_cr3
-#define write_cr3   real_write_cr3
-#define cpu_pause   real_cpu_pause
-#define irq_enable  real_irq_enable
-#define irq_disable real_irq_disable
+#define rdtsc            real_rdtsc
+#define wrmsr            real_wrmsr
+#define read_cr2         real_read_cr2
+#define read_cr3         real_read_cr3
+#define write_cr3        real_write_cr3
+#define cpu_pause        real_cpu_pause
+#define irq_enable       real_irq_enable
+#define irq_disable      real_irq_disable
+#define cache_write_back real_cache_write_back
 #include "arch/x86_64/insn.h"
 #undef rdtsc
 #undef wrmsr
@@ -37,6 +38,7 @@
 #undef cpu_pause
 #undef irq_enable
 #undef irq_disable
+#undef cache_write_back
 
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/klog.h"
@@ -92,6 +94,12 @@ static inline void write_cr3(uint64_t value)
 {
     fake_cr3[fake_cpu] = value;
     fake_cr3_loads[fake_cpu]++;
+}
+static void (*fake_on_write_back)(const void *start, uint64_t size);
+static inline void cache_write_back(const void *start, uint64_t size)
+{
+    if (fake_on_write_back)
+        fake_on_write_back(start, size);
 }
 static inline void irq_enable(void)
 {
@@ -155,9 +163,17 @@ void panic_regs(const struct regs *regs, const char *format, ...)
     fflush(stdout);
     abort();
 }
+/* What was printed last. */
+static char fake_log[8192];
 void kprintf(const char *format, ...)
 {
-    (void)format;
+    size_t used = strlen(fake_log);
+    if (used > sizeof(fake_log) / 2)
+        used = 0;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(fake_log + used, sizeof(fake_log) - used, format, args);
+    va_end(args);
 }
 
 /* A generator with a seed of its own per test: xorshift64*, good enough to pick operations. */

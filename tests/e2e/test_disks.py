@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Disks of guests: images of the VM set, read-only and with overlays, seen by a stock Linux."""
+
+import hashlib
+import os
+import random
+import re
+import subprocess
+
+import demo
+import harness
+
+OVERLAY = ("  <metadata><mullion:overlay xmlns:mullion='urn:mullion:domain:1' target='{target}' "
+           "size='{kib}'/></metadata>\n")
+
+
+def linux(name, disks, metadata="", vcpus=2, files=()):
+    """A VM set with one Linux guest."""
+    vms = harness.VmSet(name)
+    text = harness.DOMAIN.format(
+        name="disks", memory=192, vcpus=vcpus, kernel=vms.file(demo.KERNEL),
+        boot=f"    <initrd>{vms.file(demo.INITRD)}</initrd>\n"
+             "    <cmdline>console=ttyS0 hostname=disks</cmdline>\n",
+        on_poweroff="destroy", on_reboot="restart", on_crash="destroy", devices="".join(disks),
+        metadata=metadata)
+    vms.write("disks.xml", text)
+    for file, data in files:
+        vms.data(file, data)
+    return vms
+
+
+def noise(size, seed=1):
+    return random.Random(seed).randbytes(size)
+
+
+def ext4(folder, size):
+    """An image with one file, `hello`, made by mkfs.ext4."""
+    path = os.path.join(harness.LOGS, folder)
+    os.makedirs(path, exist_ok=True)
+    with open(os.path.join(path, "hello"), "w", encoding="utf-8") as f:
+        f.write("from the image\n")
+    image = path + ".img"
+    with open(image, "wb") as f:
+        f.truncate(size)
+    subprocess.run(["/sbin/mkfs.ext4", "-q", "-F", "-d", path, image], check=True)
+    with open(image, "rb") as f:
+        return f.read()
+
+
+def run(machine, command, answer="done-0", limit=harness.LIMIT):
+    """A command at the guest's shell; `answer` follows, by default that it succeeded."""
+    return demo.shell(machine, "disks", f"{command}; echo done-$?", f"^{answer}", limit)
+
+
+def start(machine):
+    demo.wait_ready(machine, "disks")
+    machine.send("\n")
+    machine.prompt()
+
+
+def test_read_only_image():
+    data = noise(3 * 1024 * 1024 + 700)
+    padded = hashlib.sha256(data + bytes(-len(data) % 512)).hexdigest()
+    serial = "      <serial>RO-1</serial>\n"
+    vms = linux("disks-ro", [harness.disk("vda", "data.img", harness.READ_ONLY + serial),
+                             harness.disk("vdb", "data.img", "", device="cdrom")],
+                files=[("data.img", data)])
+    with vms.boot("console=all") as machine:
+        start(machine)
+        run(machine, "sha256sum /dev/vda /dev/vdb", rf"{padded}  /dev/vda\n{padded}  /dev/vdb")
+        run(machine, "cat /sys/block/vda/ro /sys/block/vda/serial", "1\nRO-1")
+        run(machine, "dd if=/dev/zero of=/dev/vda bs=512 count=1", "done-1")
+        run(machine, "sha256sum /dev/vda", padded)
+        # All of both disks, read by both CPUs at once, past the page cache.
+        run(machine, "(for i in 1 2 3; do dd if=/dev/vda of=/dev/null bs=64k iflag=direct & "
+                     "dd if=/dev/vdb of=/dev/null bs=4k iflag=direct & done; wait) 2>/dev/null")
+
+
+def test_overlay_survives_a_reboot_not_a_shutdown():
+    image = ext4("disks-ext4", 32 * 1024 * 1024)
+    root = harness.disk("vda", "root.img", harness.TRANSIENT, driver=" discard='unmap'")
+    vms = linux("disks-overlay", [root],
+                files=[("root.img", image)])
+    with vms.boot("console=all", memory=1536) as machine:
+        start(machine)
+        run(machine, "mount -t ext4 -o discard /dev/vda /mnt && cat /mnt/hello", "from the image")
+        run(machine, "dd if=/dev/urandom of=/mnt/new bs=64k count=64 2>/dev/null && sync")
+        digest = run(machine, "sha256sum /mnt/new", r"(\w{64})  /mnt/new").group(1)
+        demo.shell_to_the_end(machine, "disks", "umount /mnt; reboot -f")
+        start(machine)
+        run(machine, "mount -t ext4 -o discard /dev/vda /mnt && sha256sum /mnt/new",
+            digest + "  /mnt/new")
+        run(machine, "rm /mnt/new && sync && fstrim /mnt && umount /mnt")
+        stats = machine.command("domblkstat disks vda")
+        harness.check(re.search(r"vda wr_req\s+[1-9]", stats), f"no writes in {stats}")
+        harness.check("vda" in machine.command("domblklist disks"), "domblklist has no vda")
+        machine.command("destroy disks")
+        machine.wait_state("disks", "shut off")
+        machine.command("start disks")
+        start(machine)
+        run(machine, "mount -t ext4 /dev/vda /mnt && ls /mnt/hello /mnt/new", "/mnt/hello")
+
+
+def test_full_overlay():
+    vms = linux("disks-full", [harness.disk("vda", "data.img", harness.TRANSIENT)],
+                OVERLAY.format(target="vda", kib=256), files=[("data.img", noise(1 << 20))])
+    with vms.boot("console=all") as machine:
+        start(machine)
+        run(machine, "dd if=/dev/zero of=/dev/vda bs=4k count=32 oflag=direct")
+        run(machine, "dd if=/dev/zero of=/dev/vda bs=4k count=128 oflag=direct", "dd: .*rror")
+        harness.check("vda: there is no space left" in machine.command("dmesg"), "no log line")
+        run(machine, "dd if=/dev/vda of=/dev/null bs=64k iflag=direct")
+
+
+def test_limits():
+    tune = "      <iotune><total_bytes_sec>262144</total_bytes_sec></iotune>\n"
+    vms = linux("disks-limit", [harness.disk("vda", "data.img", harness.READ_ONLY + tune)],
+                files=[("data.img", noise(1 << 20))])
+    with vms.boot("console=all") as machine:
+        start(machine)
+        match = run(machine, "time dd if=/dev/vda of=/dev/null bs=64k count=16 iflag=direct",
+                    r"real\s+(\d+)m ?([\d.]+)s")
+        seconds = int(match.group(1)) * 60 + float(match.group(2))
+        harness.check(3 <= seconds < 8, f"1 MiB at 256 KiB a second took {seconds} s")
