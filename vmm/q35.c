@@ -45,7 +45,7 @@ void q35_pirq(struct q35 *q35, unsigned line, bool level)
     update_pic(q35);
 }
 
-static void set_writable(struct pci_device *device, unsigned offset, uint32_t mask)
+static void make_writable(struct pci_device *device, unsigned offset, uint32_t mask)
 {
     for (unsigned i = 0; i < 4; i++)
         device->writable[offset + i] = (uint8_t)(mask >> 8 * i);
@@ -84,8 +84,8 @@ void q35_init(struct q35 *q35, struct pci_bus *bus, struct i8259 *pic, unsigned 
     q35->pic = pic;
     pci_device_init(&q35->host, bus, host_slot, "host bridge", &mch);
     pci_put(&q35->host, PCIEXBAR, 4, GUEST_ECAM | PCIEXBAR_ENABLE);
-    set_writable(&q35->host, PCIEXBAR, PCIEXBAR_BASE | PCIEXBAR_LENGTH | PCIEXBAR_ENABLE);
-    set_writable(&q35->host, PCIEXBAR + 4, 0xf);
+    make_writable(&q35->host, PCIEXBAR, PCIEXBAR_BASE | PCIEXBAR_LENGTH | PCIEXBAR_ENABLE);
+    make_writable(&q35->host, PCIEXBAR + 4, 0xf);
     q35->host.config_written = host_written;
     pci_device_init(&q35->lpc, bus, lpc_slot, "lpc bridge", &ich9);
     pci_put(&q35->lpc, PMBASE, 4, ACPI_PM_BASE | 1);
