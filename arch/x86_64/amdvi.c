@@ -75,7 +75,7 @@ static void dte_set(struct iommu_unit *unit, uint32_t function, hpa_t root, uint
 {
     uint64_t *entry = unit->table + function * (DTE_SIZE / sizeof(uint64_t));
     uint64_t low = root.v | DTE_PRESENT | DTE_LEVELS(iommu.format.levels) | PTE_READ | PTE_WRITE;
-    entry[2] = DTE_ROUTES(kva_to_hpa(iommu_routes).v);
+    entry[2] = iommu_routes ? DTE_ROUTES(kva_to_hpa(iommu_routes).v) : 0;
     __atomic_store_n(&entry[1], domain, __ATOMIC_RELEASE);
     __atomic_store_n(&entry[0], low, __ATOMIC_RELEASE);
 }
@@ -101,6 +101,8 @@ static bool amdvi_probe(struct iommu_unit *unit)
                                       .next_level = PTE_NEXT_LEVEL,
                                       .max_level = 3,
                                       .levels = 4};
+    if (!acpi.iommu_ioapic) /* how firmware says that interrupts are not to be remapped */
+        iommu_no_routes();
     uint32_t capability = pci_config_read(unit->acpi->function, unit->acpi->capability);
     unit->tell_mapped = unit->acpi->segment || (capability & CAPABILITY_NP_CACHE);
     unit->cap = unit_read64(unit, AMD_FEATURES);

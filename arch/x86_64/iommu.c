@@ -25,6 +25,13 @@ static uint64_t domains[DOMAINS_MAX / 64]; /* in use */
 static struct ptab firmware;               /* all ranges of acpi.dma_range */
 static spinlock_t fault_lock;
 
+void iommu_no_routes(void)
+{
+    if (iommu_routes)
+        kmem_free_pages(iommu_routes, 0);
+    iommu_routes = NULL;
+}
+
 void unit_wait(const struct iommu_unit *unit, uint32_t reg, uint32_t mask, uint32_t value)
 {
     uint64_t end = rdtsc() + tsc_from_us(WAIT_US);

@@ -22,6 +22,7 @@ extern uint32_t iommu_domains; /* what all units can tell apart */
 /* One page that all units share: where each vector goes, for messages that name it. NULL: a unit
  * cannot remap interrupts. */
 extern void *iommu_routes;
+void iommu_no_routes(void);
 
 struct iommu_command {
     uint64_t low, high;

@@ -114,10 +114,8 @@ static bool vtd_probe(struct iommu_unit *unit)
         faults_end > IOMMU_MMIO_SIZE)
         return false;
     unit->acpi->size = align_up(MAX(faults_end, ECAP_IRO(unit->ecap) + 16), PAGE_SIZE);
-    if ((unit->ecap & (ECAP_IR | ECAP_QI)) != (ECAP_IR | ECAP_QI) && iommu_routes) {
-        kmem_free_pages(iommu_routes, 0);
-        iommu_routes = NULL;
-    }
+    if ((unit->ecap & (ECAP_IR | ECAP_QI)) != (ECAP_IR | ECAP_QI))
+        iommu_no_routes();
     unit->tell_mapped = unit->cap & (CAP_CM | CAP_RWBF);
     unit->table = kmem_pages(0);
     return unit->table && (!(unit->ecap & ECAP_QI) || unit_make_queue(unit, VTD_IQT));

@@ -112,6 +112,7 @@ static void power_on(const struct variant *v)
     acpi = (struct acpi_info){.iommu = unit_table,
                               .dma_scope = scopes,
                               .dma_range = ranges,
+                              .iommu_ioapic = v->amd && !v->caching,
                               .dma = v->amd ? DMA_AMDVI : DMA_VTD,
                               .iommu_count = 1,
                               .dma_scope_count = 1};
@@ -419,7 +420,7 @@ TEST(interrupts_that_were_not_given_out)
     EACH_VARIANT(v)
     {
         start(v);
-        bool remaps = v->amd || (v->ecap & ECAP_IR);
+        bool remaps = v->amd ? !v->caching : (v->ecap & ECAP_IR) != 0;
         uint32_t vector, cpu;
         uint64_t handle = 0xfee00010;
         CHECK_EQ(iommu.handles, remaps && !v->amd);
