@@ -78,3 +78,24 @@ def test_noiommu():
 def test_without():
     text = dma_tests("iommu-none")
     wanted(text, "iommu: none: a device's DMA reaches all memory", "dma: confined by nothing")
+
+
+def system(name, iommu):
+    """Console and a guest on a machine with an IOMMU: the serial line's interrupt goes through it."""
+    vms = harness.VmSet(name).add("counter", harness.test_guest("counter"))
+    command = [*harness.pvh(vms.package(), "console=all"), "-device", iommu]
+    with harness.Console(name, command) as machine:
+        machine.expect("iommu: 1 .* interrupts remapped")
+        machine.expect(r"^\[counter\] beat 1 ")
+        machine.send("\n")
+        machine.prompt()
+        wanted(machine.command("dmesg"), "interrupts remapped")
+        harness.check("running" in machine.state("counter"), "the guest does not run")
+
+
+def test_system_vtd():
+    system("iommu-system-vtd", "intel-iommu")
+
+
+def test_system_amdvi():
+    system("iommu-system-amdvi", "amd-iommu")
