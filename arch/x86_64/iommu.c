@@ -93,7 +93,7 @@ void unit_fault(const struct iommu_unit *unit, uint32_t function, const char *wh
 void iommu_interrupt(void)
 {
     spin_lock(&fault_lock);
-    for (uint32_t i = 0; i < unit_count; i++)
+    for (uint32_t i = 0; units && i < unit_count; i++)
         vendor->faults(&units[i]);
     spin_unlock(&fault_lock);
 }

@@ -47,6 +47,7 @@
 #define GCMD_QIE   (1u << 26)
 #define GCMD_IRE   (1u << 25)
 #define GCMD_SIRTP (1u << 24)
+#define GCMD_CFI   (1u << 23)
 #define GSTS_KEPT  0x96800000u /* of these a command states all anew */
 
 #define IN_PROGRESS   (1u << 31) /* upper half of CCMD, IOTLB; PMEN: enable */
@@ -188,6 +189,7 @@ static void vtd_start(struct iommu_unit *unit)
     vtd_command(unit, GCMD_TE, false);
     vtd_command(unit, GCMD_IRE, false);
     vtd_command(unit, GCMD_QIE, false);
+    vtd_command(unit, GCMD_CFI, false);
     unit_write64(unit, VTD_RTADDR, kva_to_hpa(unit->table).v);
     cache_write_back(unit->table, PAGE_SIZE);
     vtd_command(unit, GCMD_SRTP, true);

@@ -105,7 +105,7 @@ static void power_on(const struct variant *v)
     if (!v->amd) {
         sim_put(VTD_CAP, v->cap);
         sim_put(VTD_ECAP, v->ecap);
-        sim.gsts = GCMD_IRE; /* firmware's */
+        sim.gsts = GCMD_IRE | GCMD_CFI; /* firmware's */
     }
     unit_table[0] = (struct acpi_iommu){.base = UNIT_BASE, .function = 2, .capability = 0x40};
     scopes[0] = (struct acpi_dma_scope){0, 0x3ff, 0};
