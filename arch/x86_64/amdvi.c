@@ -21,15 +21,16 @@
 #define AMD_EVENT_TAIL      0x2018u
 #define AMD_STATUS          0x2020u
 
-#define RING_LENGTH       (8ull << 56) /* 2^8 entries of 16 bytes */
-#define CONTROL_ENABLE    1ull
-#define CONTROL_EVENTS    0xcull /* log and interrupt */
-#define CONTROL_EVENT_LOG 0x4ull
-#define CONTROL_COHERENT  0x400ull
-#define CONTROL_COMMANDS  0x1000ull
-#define STATUS_OVERFLOW   1u
-#define STATUS_EVENTS     3u /* overflow, log written: 1 clears */
-#define STATUS_LOG_RUNS   8u
+#define RING_LENGTH             (8ull << 56) /* 2^8 entries of 16 bytes */
+#define CONTROL_ENABLE          1ull
+#define CONTROL_EVENTS          0xcull /* log and interrupt */
+#define CONTROL_EVENT_LOG       0x4ull
+#define CONTROL_EVENT_INTERRUPT 0x8ull
+#define CONTROL_COHERENT        0x400ull
+#define CONTROL_COMMANDS        0x1000ull
+#define STATUS_OVERFLOW         1u
+#define STATUS_EVENTS           3u /* overflow, log written: 1 clears */
+#define STATUS_LOG_RUNS         8u
 
 #define DTE_SIZE       32u
 #define DTE_PRESENT    3ull /* V, TV */
@@ -258,6 +259,12 @@ static void amdvi_faults(struct iommu_unit *unit)
     }
 }
 
+static void amdvi_report(struct iommu_unit *unit, bool on)
+{
+    uint64_t control = unit_read64(unit, AMD_CONTROL) & ~CONTROL_EVENT_INTERRUPT;
+    unit_write64(unit, AMD_CONTROL, control | (on ? CONTROL_EVENT_INTERRUPT : 0));
+}
+
 const struct iommu_ops amdvi_ops = {
     .name = "AMD-Vi",
     .probe = amdvi_probe,
@@ -268,5 +275,6 @@ const struct iommu_ops amdvi_ops = {
     .flush = amdvi_flush,
     .route = amdvi_route,
     .flush_routes = amdvi_flush_routes,
+    .report = amdvi_report,
     .faults = amdvi_faults,
 };

@@ -60,6 +60,7 @@ struct iommu_ops {
     void (*route)(uint8_t vector, uint32_t apic_id, bool level);
     void (*flush_routes)(struct iommu_unit *unit);
     void (*faults)(struct iommu_unit *unit);
+    void (*report)(struct iommu_unit *unit, bool on); /* faults, by interrupts */
 };
 extern const struct iommu_ops vtd_ops, amdvi_ops;
 

@@ -62,6 +62,7 @@
 #define FAULT_PRESENT (1ull << 63)
 #define FAULT_READ    (1ull << 62)
 
+#define FECTL_IM          (1u << 31)
 #define IRTA_256          7u
 #define IRTE_PRESENT      1ull
 #define IRTE_LEVEL        (1ull << 4)
@@ -183,6 +184,11 @@ static void vtd_flush_routes(struct iommu_unit *unit)
     unit_complete(unit, QI_WAIT, kva_to_hpa((void *)unit->done).v);
 }
 
+static void vtd_report(struct iommu_unit *unit, bool on)
+{
+    unit_write32(unit, VTD_FECTL, on ? 0 : FECTL_IM);
+}
+
 static void vtd_start(struct iommu_unit *unit)
 {
     /* Firmware may have left it on. */
@@ -213,7 +219,7 @@ static void vtd_start(struct iommu_unit *unit)
     unit_write32(unit, VTD_FEDATA, data);
     unit_write32(unit, VTD_FEADDR, (uint32_t)address);
     unit_write32(unit, VTD_FEUADDR, (uint32_t)(address >> 32));
-    unit_write32(unit, VTD_FECTL, 0); /* not masked */
+    vtd_report(unit, true);
     vtd_command(unit, GCMD_TE, true);
     if (unit->cap & CAP_PMR) { /* from here on they would only be in the way */
         unit_write32(unit, VTD_PMEN, 0);
@@ -297,5 +303,6 @@ const struct iommu_ops vtd_ops = {
     .flush = vtd_flush,
     .route = vtd_route,
     .flush_routes = vtd_flush_routes,
+    .report = vtd_report,
     .faults = vtd_faults,
 };

@@ -310,6 +310,27 @@ TEST(what_was_stopped_is_printed_a_few_times)
     }
 }
 
+TEST(a_device_that_is_stopped_all_the_time_does_not_take_a_cpu)
+{
+    EACH_VARIANT(v)
+    {
+        start(v);
+        fake_tsc += 10ull * FAKE_KHZ * 1000;
+        for (uint32_t i = 0; i < STORM + 3000; i++)
+            CHECK(stopped(FUNCTION, 0x1000, true));
+        CHECK(strstr(fake_log, "not reported any more"));
+        fake_tsc += 2ull * FAKE_KHZ * 1000;
+        fake_log[0] = 0;
+        CHECK(stopped(FUNCTION, 0x1000, true));
+        CHECK_EQ(fake_log[0], 0);
+        CHECK_EQ(create(DEVICE, FUNCTION, 1), OK);
+        fake_tsc += 2ull * FAKE_KHZ * 1000;
+        CHECK(stopped(FUNCTION, 0x5674000, true));
+        CHECK(strstr(fake_log, "write to 5674000 stopped: not mapped"));
+        CHECK(world_end() && !sim.misuse);
+    }
+}
+
 /* Interrupts were off for long: registers or log are full, and work again afterwards. */
 TEST(more_faults_than_the_unit_can_keep)
 {
