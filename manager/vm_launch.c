@@ -130,7 +130,9 @@ static const char *take_image(struct vm *vm, const struct domain_file *file,
                  file->path, found ? "empty" : "not in the VM set");
         return why_text;
     }
-    vm->image[kind] = bootpkg_derive(found, 0, found->size, RIGHT_COPY | RIGHT_READ);
+    /* Firmware runs where it lies; the others are copied. */
+    uint32_t exec = kind == VM_IMAGE_FIRMWARE ? RIGHT_EXEC : 0;
+    vm->image[kind] = bootpkg_derive(found, 0, found->size, RIGHT_COPY | RIGHT_READ | exec);
     if (!vm->image[kind])
         return fail(file->path, ERR_QUOTA);
     image->offset = 0;
@@ -180,7 +182,7 @@ static uint32_t collect_caps(const struct vm *vm, struct spawn_cap *caps)
     uint32_t n = 0;
     add_cap(caps, &n, VMM_SLOT_KERNEL, vm->image[VM_IMAGE_KERNEL], RIGHT_READ, 0);
     add_cap(caps, &n, VMM_SLOT_INITRD, vm->image[VM_IMAGE_INITRD], RIGHT_READ, 0);
-    add_cap(caps, &n, VMM_SLOT_FIRMWARE, vm->image[VM_IMAGE_FIRMWARE], RIGHT_READ, 0);
+    add_cap(caps, &n, VMM_SLOT_FIRMWARE, vm->image[VM_IMAGE_FIRMWARE], RIGHT_READ | RIGHT_EXEC, 0);
     add_cap(caps, &n, VMM_SLOT_SERIAL_RING, vm->ring_slot[MGR_CHANNEL_SERIAL], rw, 0);
     add_cap(caps, &n, VMM_SLOT_CONSOLE_RING, vm->ring_slot[MGR_CHANNEL_VIRTIO], rw, 0);
     add_cap(caps, &n, VMM_SLOT_STATS, vm->stats.slot, rw, 0);

@@ -301,5 +301,13 @@ void pci_bus_init(struct pci_bus *bus, struct machine *machine,
                                      .dev = bus,
                                      .name = "ecam"};
     pio_add(machine, &bus->ports);
-    mmio_add(machine, &bus->ecam);
+    bus->ecam_mapped = mmio_add(machine, &bus->ecam);
+}
+
+void pci_move_ecam(struct pci_bus *bus, uint64_t base, bool enabled)
+{
+    if (bus->ecam_mapped)
+        mmio_remove(bus->machine, &bus->ecam);
+    bus->ecam.base = base;
+    bus->ecam_mapped = enabled && mmio_add(bus->machine, &bus->ecam);
 }

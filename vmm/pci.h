@@ -67,6 +67,7 @@ struct pci_bus {
     void *pirq_dev;
     struct pio_region ports;
     struct mmio_region ecam;
+    bool ecam_mapped;
 };
 
 struct pci_identity {
@@ -104,5 +105,7 @@ bool pci_is_master(const struct pci_device *device);
 void pci_device_reset(struct pci_device *device);
 /* What firmware does: gives every BAR an address; enable: also decodes them. */
 void pci_assign(struct pci_bus *bus, bool enable);
+/* The configuration window's place, or none. */
+void pci_move_ecam(struct pci_bus *bus, uint64_t base, bool enabled);
 
 #endif

@@ -6,6 +6,8 @@
 /* MCH */
 #define PCIEXBAR        0x60u
 #define PCIEXBAR_ENABLE 1u
+#define PCIEXBAR_LENGTH 6u /* of the window; there is one bus, whatever it says */
+#define PCIEXBAR_BASE   0xfc000000u
 /* LPC */
 #define PMBASE        0x40u
 #define ACPI_CNTL     0x44u
@@ -43,6 +45,22 @@ void q35_pirq(struct q35 *q35, unsigned line, bool level)
     update_pic(q35);
 }
 
+static void make_writable(struct pci_device *device, unsigned offset, uint32_t mask)
+{
+    for (unsigned i = 0; i < 4; i++)
+        device->writable[offset + i] = (uint8_t)(mask >> 8 * i);
+}
+
+/* Firmware puts the window where its memory map has it (SeaBIOS: 0xb0000000). */
+static void host_written(struct pci_device *device, unsigned offset, unsigned size)
+{
+    struct q35 *q35 = (struct q35 *)((char *)device - offsetof(struct q35, host));
+    if (offset >= PCIEXBAR + 8 || offset + size <= PCIEXBAR)
+        return;
+    uint32_t low = pci_get(device, PCIEXBAR, 4), high = pci_get(device, PCIEXBAR + 4, 4);
+    pci_move_ecam(q35->bus, (uint64_t)high << 32 | (low & PCIEXBAR_BASE), low & PCIEXBAR_ENABLE);
+}
+
 static void lpc_written(struct pci_device *device, unsigned offset, unsigned size)
 {
     if (offset < PIRQ_ROUT + PCI_PIRQS && offset + size > PIRQ_ROUT)
@@ -66,6 +84,9 @@ void q35_init(struct q35 *q35, struct pci_bus *bus, struct i8259 *pic, unsigned 
     q35->pic = pic;
     pci_device_init(&q35->host, bus, host_slot, "host bridge", &mch);
     pci_put(&q35->host, PCIEXBAR, 4, GUEST_ECAM | PCIEXBAR_ENABLE);
+    make_writable(&q35->host, PCIEXBAR, PCIEXBAR_BASE | PCIEXBAR_LENGTH | PCIEXBAR_ENABLE);
+    make_writable(&q35->host, PCIEXBAR + 4, 0xf);
+    q35->host.config_written = host_written;
     pci_device_init(&q35->lpc, bus, lpc_slot, "lpc bridge", &ich9);
     pci_put(&q35->lpc, PMBASE, 4, ACPI_PM_BASE | 1);
     pci_put(&q35->lpc, ACPI_CNTL, 1, ACPI_CNTL_EN);

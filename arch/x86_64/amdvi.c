@@ -21,15 +21,16 @@
 #define AMD_EVENT_TAIL      0x2018u
 #define AMD_STATUS          0x2020u
 
-#define RING_LENGTH       (8ull << 56) /* 2^8 entries of 16 bytes */
-#define CONTROL_ENABLE    1ull
-#define CONTROL_EVENTS    0xcull /* log and interrupt */
-#define CONTROL_EVENT_LOG 0x4ull
-#define CONTROL_COHERENT  0x400ull
-#define CONTROL_COMMANDS  0x1000ull
-#define STATUS_OVERFLOW   1u
-#define STATUS_EVENTS     3u /* overflow, log written: 1 clears */
-#define STATUS_LOG_RUNS   8u
+#define RING_LENGTH             (8ull << 56) /* 2^8 entries of 16 bytes */
+#define CONTROL_ENABLE          1ull
+#define CONTROL_EVENTS          0xcull /* log and interrupt */
+#define CONTROL_EVENT_LOG       0x4ull
+#define CONTROL_EVENT_INTERRUPT 0x8ull
+#define CONTROL_COHERENT        0x400ull
+#define CONTROL_COMMANDS        0x1000ull
+#define STATUS_OVERFLOW         1u
+#define STATUS_EVENTS           3u /* overflow, log written: 1 clears */
+#define STATUS_LOG_RUNS         8u
 
 #define DTE_SIZE       32u
 #define DTE_PRESENT    3ull /* V, TV */
@@ -75,7 +76,7 @@ static void dte_set(struct iommu_unit *unit, uint32_t function, hpa_t root, uint
 {
     uint64_t *entry = unit->table + function * (DTE_SIZE / sizeof(uint64_t));
     uint64_t low = root.v | DTE_PRESENT | DTE_LEVELS(iommu.format.levels) | PTE_READ | PTE_WRITE;
-    entry[2] = DTE_ROUTES(kva_to_hpa(iommu_routes).v);
+    entry[2] = iommu_routes ? DTE_ROUTES(kva_to_hpa(iommu_routes).v) : 0;
     __atomic_store_n(&entry[1], domain, __ATOMIC_RELEASE);
     __atomic_store_n(&entry[0], low, __ATOMIC_RELEASE);
 }
@@ -101,6 +102,8 @@ static bool amdvi_probe(struct iommu_unit *unit)
                                       .next_level = PTE_NEXT_LEVEL,
                                       .max_level = 3,
                                       .levels = 4};
+    if (!acpi.iommu_ioapic) /* how firmware says that interrupts are not to be remapped */
+        iommu_no_routes();
     uint32_t capability = pci_config_read(unit->acpi->function, unit->acpi->capability);
     unit->tell_mapped = unit->acpi->segment || (capability & CAPABILITY_NP_CACHE);
     unit->cap = unit_read64(unit, AMD_FEATURES);
@@ -256,6 +259,12 @@ static void amdvi_faults(struct iommu_unit *unit)
     }
 }
 
+static void amdvi_report(struct iommu_unit *unit, bool on)
+{
+    uint64_t control = unit_read64(unit, AMD_CONTROL) & ~CONTROL_EVENT_INTERRUPT;
+    unit_write64(unit, AMD_CONTROL, control | (on ? CONTROL_EVENT_INTERRUPT : 0));
+}
+
 const struct iommu_ops amdvi_ops = {
     .name = "AMD-Vi",
     .probe = amdvi_probe,
@@ -266,5 +275,6 @@ const struct iommu_ops amdvi_ops = {
     .flush = amdvi_flush,
     .route = amdvi_route,
     .flush_routes = amdvi_flush_routes,
+    .report = amdvi_report,
     .faults = amdvi_faults,
 };

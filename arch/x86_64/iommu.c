@@ -8,7 +8,8 @@
 #include "arch/x86_64/spinlock.h"
 #include "boot/bootinfo.h"
 
-#define FAULT_LINES 8u /* printed in a second */
+#define FAULT_LINES 8u    /* printed in a second */
+#define STORM       2000u /* interrupts in a second with which a device would take a CPU */
 #define WAIT_US     1000000u
 
 struct iommu_info iommu = {.kind = DMA_OPEN, .bits = 48};
@@ -25,6 +26,14 @@ static uint64_t domains[DOMAINS_MAX / 64]; /* in use */
 struct acpi_info iommu_acpi;
 static struct ptab firmware;               /* all ranges of iommu_acpi.dma_range */
 static spinlock_t fault_lock;
+static bool silent; /* after a storm */
+
+void iommu_no_routes(void)
+{
+    if (iommu_routes)
+        kmem_free_pages(iommu_routes, 0);
+    iommu_routes = NULL;
+}
 
 void unit_wait(const struct iommu_unit *unit, uint32_t reg, uint32_t mask, uint32_t value)
 {
@@ -84,11 +93,36 @@ void unit_fault(const struct iommu_unit *unit, uint32_t function, const char *wh
         left_out++;
 }
 
+/* Turns the interrupts of all units on or off, and takes what has gathered. Under fault_lock. */
+static void report(bool on)
+{
+    silent = !on;
+    for (uint32_t i = 0; units && i < unit_count; i++) {
+        vendor->report(&units[i], on);
+        vendor->faults(&units[i]);
+    }
+}
+
 void iommu_interrupt(void)
 {
+    static uint64_t second_end, count;
     spin_lock(&fault_lock);
-    for (uint32_t i = 0; i < unit_count; i++)
-        vendor->faults(&units[i]);
+    if (rdtsc() > second_end) {
+        count = 0;
+        second_end = rdtsc() + tsc_from_us(1000000);
+    }
+    if (++count == STORM)
+        kprintf("iommu: %u faults in a second: not reported any more until devices change\n",
+                STORM);
+    report(count < STORM);
+    spin_unlock(&fault_lock);
+}
+
+static void report_again(void)
+{
+    spin_lock(&fault_lock);
+    if (silent)
+        report(true);
     spin_unlock(&fault_lock);
 }
 
@@ -130,6 +164,7 @@ bool iommu_attach(struct iommu_unit *unit, uint32_t requester, uint32_t count, h
                   uint32_t *domain)
 {
     *domain = domain_alloc();
+    report_again();
     if (*domain && attach_all(unit, requester, count, root, *domain))
         return true;
     if (*domain)
@@ -145,6 +180,7 @@ void iommu_detach(struct iommu_unit *unit, uint32_t requester, uint32_t count, u
     vendor->flush_functions(unit, requester & 0xffff, count);
     vendor->flush(unit, domain);
     domains[domain / 64] &= ~(1ull << domain % 64);
+    report_again();
 }
 
 void iommu_flush(struct iommu_unit *unit, uint32_t domain)

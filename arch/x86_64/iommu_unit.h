@@ -21,6 +21,7 @@ extern uint32_t iommu_domains; /* what all units can tell apart */
 /* One page that all units share: where each vector goes, for messages that name it. NULL: a unit
  * cannot remap interrupts. */
 extern void *iommu_routes;
+void iommu_no_routes(void);
 
 struct iommu_command {
     uint64_t low, high;
@@ -58,6 +59,7 @@ struct iommu_ops {
     void (*route)(uint8_t vector, uint32_t apic_id, bool level);
     void (*flush_routes)(struct iommu_unit *unit);
     void (*faults)(struct iommu_unit *unit);
+    void (*report)(struct iommu_unit *unit, bool on); /* faults, by interrupts */
 };
 extern const struct iommu_ops vtd_ops, amdvi_ops;
 

@@ -47,6 +47,7 @@
 #define GCMD_QIE   (1u << 26)
 #define GCMD_IRE   (1u << 25)
 #define GCMD_SIRTP (1u << 24)
+#define GCMD_CFI   (1u << 23)
 #define GSTS_KEPT  0x96800000u /* of these a command states all anew */
 
 #define IN_PROGRESS   (1u << 31) /* upper half of CCMD, IOTLB; PMEN: enable */
@@ -61,6 +62,7 @@
 #define FAULT_PRESENT (1ull << 63)
 #define FAULT_READ    (1ull << 62)
 
+#define FECTL_IM          (1u << 31)
 #define IRTA_256          7u
 #define IRTE_PRESENT      1ull
 #define IRTE_LEVEL        (1ull << 4)
@@ -114,10 +116,8 @@ static bool vtd_probe(struct iommu_unit *unit)
         faults_end > IOMMU_MMIO_SIZE)
         return false;
     unit->acpi->size = align_up(MAX(faults_end, ECAP_IRO(unit->ecap) + 16), PAGE_SIZE);
-    if ((unit->ecap & (ECAP_IR | ECAP_QI)) != (ECAP_IR | ECAP_QI) && iommu_routes) {
-        kmem_free_pages(iommu_routes, 0);
-        iommu_routes = NULL;
-    }
+    if ((unit->ecap & (ECAP_IR | ECAP_QI)) != (ECAP_IR | ECAP_QI))
+        iommu_no_routes();
     unit->tell_mapped = unit->cap & (CAP_CM | CAP_RWBF);
     unit->table = kmem_pages(0);
     return unit->table && (!(unit->ecap & ECAP_QI) || unit_make_queue(unit, VTD_IQT));
@@ -184,12 +184,18 @@ static void vtd_flush_routes(struct iommu_unit *unit)
     unit_complete(unit, QI_WAIT, kva_to_hpa((void *)unit->done).v);
 }
 
+static void vtd_report(struct iommu_unit *unit, bool on)
+{
+    unit_write32(unit, VTD_FECTL, on ? 0 : FECTL_IM);
+}
+
 static void vtd_start(struct iommu_unit *unit)
 {
     /* Firmware may have left it on. */
     vtd_command(unit, GCMD_TE, false);
     vtd_command(unit, GCMD_IRE, false);
     vtd_command(unit, GCMD_QIE, false);
+    vtd_command(unit, GCMD_CFI, false);
     unit_write64(unit, VTD_RTADDR, kva_to_hpa(unit->table).v);
     cache_write_back(unit->table, PAGE_SIZE);
     vtd_command(unit, GCMD_SRTP, true);
@@ -213,7 +219,7 @@ static void vtd_start(struct iommu_unit *unit)
     unit_write32(unit, VTD_FEDATA, data);
     unit_write32(unit, VTD_FEADDR, (uint32_t)address);
     unit_write32(unit, VTD_FEUADDR, (uint32_t)(address >> 32));
-    unit_write32(unit, VTD_FECTL, 0); /* not masked */
+    vtd_report(unit, true);
     vtd_command(unit, GCMD_TE, true);
     if (unit->cap & CAP_PMR) { /* from here on they would only be in the way */
         unit_write32(unit, VTD_PMEN, 0);
@@ -297,5 +303,6 @@ const struct iommu_ops vtd_ops = {
     .flush = vtd_flush,
     .route = vtd_route,
     .flush_routes = vtd_flush_routes,
+    .report = vtd_report,
     .faults = vtd_faults,
 };

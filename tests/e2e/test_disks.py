@@ -122,3 +122,28 @@ def test_limits():
                     r"real\s+(\d+)m ?([\d.]+)s")
         seconds = int(match.group(1)) * 60 + float(match.group(2))
         harness.check(3 <= seconds < 8, f"1 MiB at 256 KiB a second took {seconds} s")
+
+
+def boot_sector(text):
+    """Writes a text to the first serial port, from the disk's second sector, which it reads by
+    INT 13h: the firmware must know the disk."""
+    code = bytes.fromhex("31c08ed88ec0fc"      # DS = ES = 0
+                         "b80102bb007eb90200b600cd13"  # read sector 2 to 7e00h from drive DL
+                         "720d"                # carry: stop
+                         "be007ebaf803"        # SI = 7e00h, DX = COM1
+                         "ac84c07403eeebf8"    # until a zero byte
+                         "f4ebfd")
+    return (code.ljust(510, b"\0") + b"\x55\xaa" + text.encode() + b"\n").ljust(1024, b"\0")
+
+
+def test_firmware_boots_from_a_disk():
+    vms = harness.VmSet("disks-firmware")
+    vms.file("/usr/share/seabios/bios-256k.bin")
+    text = harness.DOMAIN.format(
+        name="bios", memory=64, vcpus=1, kernel="", boot="    <loader>bios-256k.bin</loader>\n",
+        on_poweroff="destroy", on_reboot="restart", on_crash="destroy", metadata="",
+        devices=harness.disk("vda", "disk.img", harness.READ_ONLY + "      <boot order='1'/>\n"))
+    vms.write("bios.xml", text.replace("    <kernel></kernel>\n", ""))
+    vms.data("disk.img", boot_sector("booted from a virtio disk").ljust(1 << 20, b"\0"))
+    with vms.boot("console=all") as machine:
+        machine.expect(r"^\[bios\] .*booted from a virtio disk")

@@ -105,13 +105,14 @@ static void power_on(const struct variant *v)
     if (!v->amd) {
         sim_put(VTD_CAP, v->cap);
         sim_put(VTD_ECAP, v->ecap);
-        sim.gsts = GCMD_IRE; /* firmware's */
+        sim.gsts = GCMD_IRE | GCMD_CFI; /* firmware's */
     }
     unit_table[0] = (struct acpi_iommu){.base = UNIT_BASE, .function = 2, .capability = 0x40};
     scopes[0] = (struct acpi_dma_scope){0, 0x3ff, 0};
     boot.acpi = (struct acpi_info){.iommu = unit_table,
                               .dma_scope = scopes,
                               .dma_range = ranges,
+                              .iommu_ioapic = v->amd && !v->caching,
                               .dma = v->amd ? DMA_AMDVI : DMA_VTD,
                               .iommu_count = 1,
                               .dma_scope_count = 1};
@@ -309,6 +310,27 @@ TEST(what_was_stopped_is_printed_a_few_times)
     }
 }
 
+TEST(a_device_that_is_stopped_all_the_time_does_not_take_a_cpu)
+{
+    EACH_VARIANT(v)
+    {
+        start(v);
+        fake_tsc += 10ull * FAKE_KHZ * 1000;
+        for (uint32_t i = 0; i < STORM + 3000; i++)
+            CHECK(stopped(FUNCTION, 0x1000, true));
+        CHECK(strstr(fake_log, "not reported any more"));
+        fake_tsc += 2ull * FAKE_KHZ * 1000;
+        fake_log[0] = 0;
+        CHECK(stopped(FUNCTION, 0x1000, true));
+        CHECK_EQ(fake_log[0], 0);
+        CHECK_EQ(create(DEVICE, FUNCTION, 1), OK);
+        fake_tsc += 2ull * FAKE_KHZ * 1000;
+        CHECK(stopped(FUNCTION, 0x5674000, true));
+        CHECK(strstr(fake_log, "write to 5674000 stopped: not mapped"));
+        CHECK(world_end() && !sim.misuse);
+    }
+}
+
 /* Interrupts were off for long: registers or log are full, and work again afterwards. */
 TEST(more_faults_than_the_unit_can_keep)
 {
@@ -419,7 +441,7 @@ TEST(interrupts_that_were_not_given_out)
     EACH_VARIANT(v)
     {
         start(v);
-        bool remaps = v->amd || (v->ecap & ECAP_IR);
+        bool remaps = v->amd ? !v->caching : (v->ecap & ECAP_IR) != 0;
         uint32_t vector, cpu;
         uint64_t handle = 0xfee00010;
         CHECK_EQ(iommu.handles, remaps && !v->amd);

@@ -177,3 +177,22 @@ TEST(reset_port_is_inside_the_address_port)
     CHECK_EQ(fake.events[MACHINE_RESET], 1);
     CHECK_EQ(machine_pio_read(&vm, 0xcf8, 4), 0x80000600);
 }
+
+/* SeaBIOS: off, high half, low half with the enable bit. */
+TEST(the_configuration_window_moves)
+{
+    machine_start();
+    uint32_t id = (uint32_t)machine_mmio_read(&vm, 0xe0000000, 4);
+    CHECK_EQ(id, 0x29c08086);
+    cfg_write(0, 0x60, 4, 0);
+    CHECK_EQ(machine_mmio_read(&vm, 0xe0000000, 4), 0xffffffff);
+    cfg_write(0, 0x64, 4, 0xfffffff1); /* 36 address bits */
+    cfg_write(0, 0x60, 4, 0xb0000001);
+    CHECK_EQ(machine_mmio_read(&vm, 0x1b0000000, 4), id);
+    cfg_write(0, 0x64, 4, 0);
+    CHECK_EQ(machine_mmio_read(&vm, 0xb0000000, 4), id);
+    CHECK_EQ(machine_mmio_read(&vm, 0xb0100000, 4), 0xffffffff); /* no second bus */
+    machine_mmio_write(&vm, 0xb0000060, 4, 0xe0000001);          /* through itself */
+    CHECK_EQ(machine_mmio_read(&vm, 0xb0000000, 4), 0xffffffff);
+    CHECK_EQ(machine_mmio_read(&vm, 0xe0000000, 4), id);
+}

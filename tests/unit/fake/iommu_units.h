@@ -398,6 +398,7 @@ static bool sim_interrupt(uint32_t function, uint64_t address, uint32_t data, ui
     uint64_t context[2], table = sim_get(VTD_IRTA) & ~0xfffull;
     uint32_t index = (uint32_t)(address >> 5) & 0x7fff, size = 16;
     bool remapped = sim.gsts & GCMD_IRE, possible = (address & 0x10) && index < 256;
+    remapped &= (address & 0x10) || !(sim.gsts & GCMD_CFI);
     if (sim.amd) {
         sim_context(function, context);
         uint64_t entry =
