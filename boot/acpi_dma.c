@@ -198,7 +198,7 @@ static void read_ivhd(const struct acpi_table *t, const struct acpi_entry *b, ui
             break;
         case ENTRY_SPECIAL:
             id = base | (uint32_t)acpi_field(t, b, at + 5, 2);
-            acpi.iommu_ioapic |= acpi_field(t, b, at + 7, 1) == SPECIAL_IOAPIC;
+            acpi->iommu_ioapic |= acpi_field(t, b, at + 7, 1) == SPECIAL_IOAPIC;
             add_scope(index, id, id);
             break;
         case ENTRY_ALIAS: /* what the device says, and under whose id the unit sees it */

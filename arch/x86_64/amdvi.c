@@ -102,7 +102,7 @@ static bool amdvi_probe(struct iommu_unit *unit)
                                       .next_level = PTE_NEXT_LEVEL,
                                       .max_level = 3,
                                       .levels = 4};
-    if (!acpi.iommu_ioapic) /* how firmware says that interrupts are not to be remapped */
+    if (!iommu_acpi.iommu_ioapic) /* how firmware says that interrupts are not to be remapped */
         iommu_no_routes();
     uint32_t capability = pci_config_read(unit->acpi->function, unit->acpi->capability);
     unit->tell_mapped = unit->acpi->segment || (capability & CAPABILITY_NP_CACHE);

@@ -181,7 +181,7 @@ TEST(units_and_scopes_of_amd)
     CHECK_EQ(scope_of(0x300), 0);
     CHECK_EQ(scope_of(0x18), 0);
     CHECK_EQ(scope_of(0xa0), 0);
-    CHECK(acpi.iommu_ioapic);
+    CHECK(acpi->iommu_ioapic);
     CHECK_EQ(scope_of(0x301), -1);
     CHECK_EQ(scope_of(0x11234), 1);
 }
