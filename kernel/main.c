@@ -69,7 +69,7 @@ static void bsp_main(void)
     cpu->apic_id = apic_id_self();
     virt_init();
     cpu_up();
-    smp_start((uint32_t)cmdline_number("maxcpus", UINT32_MAX), boot, ap_main);
+    smp_start(boot, ap_main);
     fill_kinfo();
     kprintf("%u CPUs, %llu MHz, kernel pool %llu KiB\n", cpu_count,
             (unsigned long long)tsc_khz / 1000, (unsigned long long)kmem_total() / 1024);
@@ -99,7 +99,6 @@ void kernel_main(const struct bootinfo *info)
     apic_init(info->acpi.nmi_lint);
     ioapic_init(&info->acpi);
     mitigations_init(&info->mitigations);
-    idle_init();
     kinfo = kmem_pages(0);
     struct cpu *cpu = cpu_create(0, 0);
     if (!kinfo || !cpu)
