@@ -10,6 +10,7 @@
 #define XCR0_AVX512 (7ull << 5)
 #define XCR0_PKRU   (1ull << 9)
 
+#define RSTR_ERR_PTRS       (1u << 2) /* CPUID 80000008h EBX */
 #define MWAIT_EXTENSIONS    (1u << 0) /* CPUID leaf 5, ECX */
 #define MWAIT_INTERRUPT_IF0 (1u << 1)
 
@@ -165,6 +166,9 @@ void features_read(struct bootinfo *info, bool no_mwait)
     read_xsave();
     boot_note("cpu: %s, family %x model %x stepping %u, %u physical address bits\n", features.name,
               features.family, features.model, features.stepping, features.phys_bits);
+    features.tcg = features.hypervisor && signature_is(0x40000000, "TCGTCGTCGTCG");
+    features.error_pointers =
+        features.vendor != VENDOR_AMD || (cpuid_leaf(0x80000008, 0).ebx & RSTR_ERR_PTRS);
     features.mwait = !no_mwait && mwait_works();
     if (features.mwait)
         boot_note("idle: MWAIT\n");
