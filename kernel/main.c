@@ -86,16 +86,17 @@ void kernel_main(const struct bootinfo *info)
     tsc_khz = info->tsc_khz;
     klog_init_serial();
     copy_text(cmdline, info->cmdline, BOOTINFO_CMDLINE);
+    if (!info->error) {
+        features = info->features;
+        kpaging_init(info);
+        klog_init_memory(hpa_to_kva(hpa(info->pool_base - BOOTINFO_KEPT)), BOOTINFO_KEPT);
+    }
+    klog_init_screen(info);
     kprintf("Mullion %s, booted by %s\n", MULLION_VERSION, info->boot_method);
     klog_write(info->log, strlen(info->log));
-    if (info->error) {
-        klog_init_screen(info);
+    if (info->error)
         panic("Mullion cannot start: %s", info->error);
-    }
-    features = info->features;
-    kpaging_init(info);
-    klog_init_screen(info);
-    klog_init_persistent(hpa(info->pool_base - BOOTINFO_KEPT), BOOTINFO_KEPT);
+    klog_last_run();
     apic_init(info->acpi.nmi_lint);
     ioapic_init(&info->acpi);
     mitigations_init(&info->mitigations);
