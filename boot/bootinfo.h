@@ -83,6 +83,7 @@ struct bootinfo {
     char boot_method[16];             /* "multiboot2", "pvh", "uefi" */
     char cmdline[BOOTINFO_CMDLINE];   /* zero-terminated */
     struct cpu_start cpu_start;
+    uint32_t max_cpus; /* maxcpus= */
     struct cpu_features features;
     struct mitigations mitigations;
     struct acpi_info acpi;

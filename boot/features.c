@@ -10,6 +10,10 @@
 #define XCR0_AVX512 (7ull << 5)
 #define XCR0_PKRU   (1ull << 9)
 
+#define RSTR_ERR_PTRS       (1u << 2) /* CPUID 80000008h EBX */
+#define MWAIT_EXTENSIONS    (1u << 0) /* CPUID leaf 5, ECX */
+#define MWAIT_INTERRUPT_IF0 (1u << 1)
+
 static struct cpu_features features;
 
 static bool bit(uint32_t word, uint32_t n)
@@ -131,7 +135,30 @@ static void read_xsave(void)
     features.xsaves = bit(more, 3);
 }
 
-void features_read(struct bootinfo *info)
+/* Models whose MONITOR can miss a store or an interrupt, by Intel's specification updates: Xeon
+ * 7400 (AAI65) and Nehalem/Westmere-EX (need CLFLUSH before MONITOR), Goldmont (APL30), Lunar Lake.
+ */
+static bool monitor_erratum(void)
+{
+    static const uint8_t models[] = {0x1d, 0x2e, 0x2f, 0x5c, 0xbd};
+    if (features.vendor != VENDOR_INTEL || features.family != 6)
+        return false;
+    for (uint32_t i = 0; i < ARRAY_LEN(models); i++)
+        if (features.model == models[i])
+            return true;
+    return false;
+}
+
+/* Under a hypervisor MWAIT is emulated as an exit or as a busy loop; HLT is what it expects. */
+static bool mwait_works(void)
+{
+    uint32_t need = MWAIT_EXTENSIONS | MWAIT_INTERRUPT_IF0;
+    if (!features.monitor || features.hypervisor || monitor_erratum())
+        return false;
+    return (cpuid_leaf(5, 0).ecx & need) == need;
+}
+
+void features_read(struct bootinfo *info, bool no_mwait)
 {
     read_vendor();
     read_name();
@@ -139,5 +166,11 @@ void features_read(struct bootinfo *info)
     read_xsave();
     boot_note("cpu: %s, family %x model %x stepping %u, %u physical address bits\n", features.name,
               features.family, features.model, features.stepping, features.phys_bits);
+    features.tcg = features.hypervisor && signature_is(0x40000000, "TCGTCGTCGTCG");
+    features.error_pointers =
+        features.vendor != VENDOR_AMD || (cpuid_leaf(0x80000008, 0).ebx & RSTR_ERR_PTRS);
+    features.mwait = !no_mwait && mwait_works();
+    if (features.mwait)
+        boot_note("idle: MWAIT\n");
     info->features = features;
 }

@@ -23,16 +23,22 @@ __attribute__((format(printf, 1, 2))) const char *boot_error(const char *format,
 uint64_t boot_take(struct bootinfo *info, uint64_t below, uint64_t size, uint64_t align,
                    uint32_t type);
 
+/* A number on the command line; suffixes K, M, G. */
+uint64_t cmdline_number(const char *key, uint64_t fallback);
+
 /* The twelve letters in EBX, ECX, EDX of a CPUID leaf. */
 bool signature_is(uint32_t leaf, const char *letters);
 /* What the CPU is: info->features; what of its speculation must be kept in check:
  * info->mitigations. Both are noted. */
-void features_read(struct bootinfo *info);
+void features_read(struct bootinfo *info, bool no_mwait);
 void mitigations_decide(struct bootinfo *info, const char *choice); /* choice: mitigations= */
 
 /* Reads the tables below info->rsdp_copy into info->acpi. Problems are noted by table name; the
  * rest is still used. */
 void acpi_init(struct bootinfo *info);
+
+/* Nothing comes from the 8259s any more. */
+void pic_off(void);
 
 /* Measures the TSC into info->tsc_khz. NULL or a sentence. */
 const char *tsc_calibrate(struct bootinfo *info);

@@ -110,7 +110,7 @@ void mitigations_decide(struct bootinfo *info, const char *choice)
         return;
     }
     /* QEMU's TCG executes in order, whatever model it shows. */
-    if (features->hypervisor && signature_is(0x40000000, "TCGTCGTCGTCG")) {
+    if (features->tcg) {
         boot_note("mitigations: none needed, this CPU is emulated without speculation\n");
         return;
     }

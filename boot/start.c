@@ -73,7 +73,6 @@ static const char *take_pool(void)
     uint64_t ram = 0;
     for (uint32_t i = 0; i < info.mem_count; i++)
         ram += info.mem[i].type == BOOTINFO_MEM_RAM ? info.mem[i].size : 0;
-    memcpy(cmdline, info.cmdline, sizeof(info.cmdline));
     info.pool_size = align_up(cmdline_number("kmem", POOL_BASE + ram / 2048), POOL_PIECE);
     info.pool_base = info.pool_size > 4 * GIB ? 0
                                               : boot_take(&info, BOOTINFO_KEPT, info.pool_size,
@@ -87,12 +86,15 @@ static const char *take_pool(void)
 /* Everything that is read or decided once. */
 static const char *prepare(void)
 {
+    memcpy(cmdline, info.cmdline, sizeof(info.cmdline));
+    info.max_cpus = (uint32_t)cmdline_number("maxcpus", UINT32_MAX);
     const char *error = take_pool();
     if (error)
         return error;
-    features_read(&info);
+    features_read(&info, cmdline_has("nomwait"));
     mitigations_decide(&info, cmdline_get("mitigations"));
     acpi_init(&info);
+    pic_off();
     error = tsc_calibrate(&info);
     return error ? error : root_load(&info);
 }

@@ -71,7 +71,7 @@ static void bsp_main(void)
     iommu_init(boot);
     virt_init();
     cpu_up();
-    smp_start((uint32_t)cmdline_number("maxcpus", UINT32_MAX), boot, ap_main);
+    smp_start(boot, ap_main);
     fill_kinfo();
     kprintf("%u CPUs, %llu MHz, kernel pool %llu KiB\n", cpu_count,
             (unsigned long long)tsc_khz / 1000, (unsigned long long)kmem_total() / 1024);
@@ -88,20 +88,20 @@ void kernel_main(const struct bootinfo *info)
     tsc_khz = info->tsc_khz;
     klog_init_serial();
     copy_text(cmdline, info->cmdline, BOOTINFO_CMDLINE);
+    if (!info->error) {
+        features = info->features;
+        kpaging_init(info);
+        klog_init_memory(hpa_to_kva(hpa(info->pool_base - BOOTINFO_KEPT)), BOOTINFO_KEPT);
+    }
+    klog_init_screen(info);
     kprintf("Mullion %s, booted by %s\n", MULLION_VERSION, info->boot_method);
     klog_write(info->log, strlen(info->log));
-    if (info->error) {
-        klog_init_screen(info);
+    if (info->error)
         panic("Mullion cannot start: %s", info->error);
-    }
-    features = info->features;
-    kpaging_init(info);
-    klog_init_screen(info);
-    klog_init_persistent(hpa(info->pool_base - BOOTINFO_KEPT), BOOTINFO_KEPT);
+    klog_last_run();
     apic_init(info->acpi.nmi_lint);
     ioapic_init(&info->acpi);
     mitigations_init(&info->mitigations);
-    idle_init();
     kinfo = kmem_pages(0);
     struct cpu *cpu = cpu_create(0, 0);
     if (!kinfo || !cpu)

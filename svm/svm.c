@@ -43,15 +43,6 @@ static struct pt_format npt_format = {
     .levels = 4,
 };
 
-/* "TCGT" "CGTC" "GTCG" in the hypervisor's leaf. */
-static bool on_qemu_tcg(void)
-{
-    if (!features.hypervisor)
-        return false;
-    struct cpuid_regs r = cpuid(0x40000000, 0);
-    return r.ebx == 0x54474354 && r.ecx == 0x43544743 && r.edx == 0x47435447;
-}
-
 static void find_assists(void)
 {
     struct cpuid_regs r = cpuid(SVM_LEAF, 0);
@@ -62,7 +53,7 @@ static void find_assists(void)
     svm_assists.clean_bits = (r.edx & SVM_CLEAN) && !cmdline_has("nocleanbits");
     svm_assists.pause_filter =
         (r.edx & SVM_PAUSE_FILTER) && (r.edx & SVM_PAUSE_THRESH) && !cmdline_has("nopausefilter");
-    svm_assists.qemu = on_qemu_tcg();
+    svm_assists.qemu = features.tcg;
     svm_assists.clean_mask = svm_assists.clean_bits ? CLEAN_ALL : 0;
     svm_assists.barriers = mitigations.verw || mitigations.l1d_flush || mitigations.rsb_fill ||
                            mitigations.untrain_ret;

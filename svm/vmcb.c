@@ -124,26 +124,17 @@ void svm_intercepts(struct vcpu *vcpu)
     svm->clean &= ~CLEAN_I;
 }
 
+/* Where the VMCB has the segments of the ABI's order. */
+static const uint16_t segment_at[SEG_COUNT] = {
+    [SEG_ES] = offsetof(struct vmcb, es),     [SEG_CS] = offsetof(struct vmcb, cs),
+    [SEG_SS] = offsetof(struct vmcb, ss),     [SEG_DS] = offsetof(struct vmcb, ds),
+    [SEG_FS] = offsetof(struct vmcb, fs),     [SEG_GS] = offsetof(struct vmcb, gs),
+    [SEG_LDTR] = offsetof(struct vmcb, ldtr), [SEG_TR] = offsetof(struct vmcb, tr),
+};
+
 static struct vmcb_segment *segment(struct vmcb *vmcb, uint32_t which)
 {
-    switch (which) {
-    case SEG_ES:
-        return &vmcb->es;
-    case SEG_CS:
-        return &vmcb->cs;
-    case SEG_SS:
-        return &vmcb->ss;
-    case SEG_DS:
-        return &vmcb->ds;
-    case SEG_FS:
-        return &vmcb->fs;
-    case SEG_GS:
-        return &vmcb->gs;
-    case SEG_LDTR:
-        return &vmcb->ldtr;
-    default:
-        return &vmcb->tr;
-    }
+    return (struct vmcb_segment *)((char *)vmcb + segment_at[which]);
 }
 
 /* Attributes: the VMCB packs type..P in 7:0 and AVL..G in 11:8, as the ABI does; what is not
@@ -159,16 +150,10 @@ static inline void save_segment(const struct vmcb_segment *from, struct vcpu_seg
 _Static_assert(SEG_ATTR_P << 16 == 1u << 23 && (uint64_t)SEG_ATTR_UNUSABLE << 16 == 1u << 28,
                "save_segment's shifts");
 
-static void save_segments(const struct vmcb *vmcb, struct vcpu_page *to)
+static void save_segments(struct vmcb *vmcb, struct vcpu_page *to)
 {
-    save_segment(&vmcb->es, &to->seg[SEG_ES]);
-    save_segment(&vmcb->cs, &to->seg[SEG_CS]);
-    save_segment(&vmcb->ss, &to->seg[SEG_SS]);
-    save_segment(&vmcb->ds, &to->seg[SEG_DS]);
-    save_segment(&vmcb->fs, &to->seg[SEG_FS]);
-    save_segment(&vmcb->gs, &to->seg[SEG_GS]);
-    save_segment(&vmcb->ldtr, &to->seg[SEG_LDTR]);
-    save_segment(&vmcb->tr, &to->seg[SEG_TR]);
+    for (uint32_t i = 0; i < SEG_COUNT; i++)
+        save_segment(segment(vmcb, i), &to->seg[i]);
     to->gdtr = (struct vcpu_table){.base = vmcb->gdtr.base, .limit = vmcb->gdtr.limit};
     to->idtr = (struct vcpu_table){.base = vmcb->idtr.base, .limit = vmcb->idtr.limit};
 }
@@ -274,46 +259,30 @@ int64_t svm_load(struct vcpu *vcpu, const struct vcpu_page *from, uint32_t group
 }
 
 /* Never asked inside for what VMSAVE stores: reads of those MSRs are not intercepted. */
+static const uint16_t field_at[VREGS] = {
+    [VREG_RSP] = offsetof(struct vmcb, rsp),
+    [VREG_RFLAGS] = offsetof(struct vmcb, rflags),
+    [VREG_DR6] = offsetof(struct vmcb, dr6),
+    [VREG_CR0] = offsetof(struct vmcb, cr0),
+    [VREG_CR4] = offsetof(struct vmcb, cr4),
+    [VREG_EFER] = offsetof(struct vmcb, efer),
+    [VREG_PAT] = offsetof(struct vmcb, pat),
+    [VREG_DEBUGCTL] = offsetof(struct vmcb, debugctl),
+    [VREG_STAR] = offsetof(struct vmcb, star),
+    [VREG_LSTAR] = offsetof(struct vmcb, lstar),
+    [VREG_CSTAR] = offsetof(struct vmcb, cstar),
+    [VREG_SFMASK] = offsetof(struct vmcb, sfmask),
+    [VREG_KERNEL_GS_BASE] = offsetof(struct vmcb, kernel_gs_base),
+    [VREG_FS_BASE] = offsetof(struct vmcb, fs.base),
+    [VREG_GS_BASE] = offsetof(struct vmcb, gs.base),
+    [VREG_SYSENTER_CS] = offsetof(struct vmcb, sysenter_cs),
+    [VREG_SYSENTER_ESP] = offsetof(struct vmcb, sysenter_esp),
+    [VREG_SYSENTER_EIP] = offsetof(struct vmcb, sysenter_eip),
+};
+
 static uint64_t *field(struct vmcb *vmcb, enum vreg which)
 {
-    switch (which) {
-    case VREG_RSP:
-        return &vmcb->rsp;
-    case VREG_RFLAGS:
-        return &vmcb->rflags;
-    case VREG_DR6:
-        return &vmcb->dr6;
-    case VREG_CR0:
-        return &vmcb->cr0;
-    case VREG_CR4:
-        return &vmcb->cr4;
-    case VREG_EFER:
-        return &vmcb->efer;
-    case VREG_PAT:
-        return &vmcb->pat;
-    case VREG_DEBUGCTL:
-        return &vmcb->debugctl;
-    case VREG_STAR:
-        return &vmcb->star;
-    case VREG_LSTAR:
-        return &vmcb->lstar;
-    case VREG_CSTAR:
-        return &vmcb->cstar;
-    case VREG_SFMASK:
-        return &vmcb->sfmask;
-    case VREG_KERNEL_GS_BASE:
-        return &vmcb->kernel_gs_base;
-    case VREG_FS_BASE:
-        return &vmcb->fs.base;
-    case VREG_GS_BASE:
-        return &vmcb->gs.base;
-    case VREG_SYSENTER_CS:
-        return &vmcb->sysenter_cs;
-    case VREG_SYSENTER_ESP:
-        return &vmcb->sysenter_esp;
-    default:
-        return &vmcb->sysenter_eip;
-    }
+    return (uint64_t *)((char *)vmcb + field_at[which]);
 }
 
 uint64_t svm_get(struct vcpu *vcpu, enum vreg which)

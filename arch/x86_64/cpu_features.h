@@ -11,7 +11,10 @@ struct cpu_features {
     uint32_t family, model, stepping;
     uint32_t phys_bits, linear_bits;
     bool x2apic, tsc_deadline, invariant_tsc, nx, page1gb, smep, smap, umip, fsgsbase, xsave,
-        xsaveopt, xsaves, avx, svm, vmx, rdtscp, monitor, ibrs, stibp, ibpb, ssbd, hypervisor;
+        xsaveopt, xsaves, avx, svm, vmx, rdtscp, monitor, mwait, ibrs, stibp, ibpb, ssbd,
+        hypervisor;
+    bool tcg, error_pointers; /* QEMU's TCG; FXRSTOR and XRSTOR load FIP, FDP and FOP */
+    /* mwait: MONITOR and MWAIT are fit for the idle loop */
     uint64_t xcr0;       /* state components the host enables */
     uint32_t xsave_size; /* bytes of the area for xcr0; 512 without XSAVE */
     char name[48];

@@ -9,14 +9,13 @@
 #include "arch/x86_64/platform.h"
 #include "lib/string.h"
 
-#define FCW_OFFSET     0u
-#define MXCSR_OFFSET   24u
-#define FCW_INIT       0x037fu /* as FNINIT leaves it */
-#define MXCSR_INIT     0x1f80u
-#define XCR0_INIT      1ull /* x87 only, as after a reset */
-#define LEGACY_SIZE    512u
-#define XSAVE_HEADER   64u
-#define ERROR_POINTERS (1u << 2) /* CPUID 80000008h EBX: RstrFpErrPtrs */
+#define FCW_OFFSET   0u
+#define MXCSR_OFFSET 24u
+#define FCW_INIT     0x037fu /* as FNINIT leaves it */
+#define MXCSR_INIT   0x1f80u
+#define XCR0_INIT    1ull /* x87 only, as after a reset */
+#define LEGACY_SIZE  512u
+#define XSAVE_HEADER 64u
 
 /* XSTATE_BV is 0: XRSTOR from it puts every component into its initial state. */
 static const uint8_t init_image[LEGACY_SIZE + XSAVE_HEADER] __attribute__((aligned(64))) = {
@@ -79,13 +78,7 @@ static void save(void *image)
 static void clear_error_pointers(void)
 {
     static const uint32_t zero;
-    static bool decided, needed;
-
-    if (!decided) {
-        needed = features.vendor == VENDOR_AMD && !(cpuid_leaf(0x80000008, 0).ebx & ERROR_POINTERS);
-        decided = true;
-    }
-    if (needed)
+    if (!features.error_pointers)
         __asm__ volatile("fnclex; emms; fildl %0" ::"m"(zero));
 }
 

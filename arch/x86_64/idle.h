@@ -6,7 +6,5 @@
  * pending interrupts in before it returns. The caller has looked at cpu->resched with interrupts
  * off. */
 void idle_wait(void);
-/* Boot CPU, after features_init: MWAIT or HLT. */
-void idle_init(void);
 
 #endif

@@ -20,13 +20,6 @@
 #define REDIR_MASKED     0x10000u
 #define REDIR_HANDLE     0x10000u /* upper half: a handle (VT-d) in bits 31:17 */
 
-/* 8259A. */
-#define PIC_MASTER      0x20u
-#define PIC_SLAVE       0xa0u
-#define PIC_ICW1        0x11u /* cascade, ICW4 follows */
-#define PIC_VECTOR_BASE 0x20u
-#define PIC_8086        0x01u
-
 struct ioapic {
     volatile uint32_t *regs; /* NULL: could not be mapped */
     uint32_t gsi_base, pins;
@@ -47,21 +40,6 @@ static void reg_write(const struct ioapic *io, uint32_t reg, uint32_t value)
 {
     io->regs[IOREGSEL / 4] = reg;
     io->regs[IOWIN / 4] = value;
-}
-
-/* Vectors that no device uses, then everything masked: a spurious IRQ 7 or 15 stays harmless. */
-static void pic_off(void)
-{
-    /* ICW1, vectors, wiring of the two, ICW4, mask. */
-    static const uint8_t master[] = {PIC_VECTOR_BASE, 1u << 2, PIC_8086, 0xff};
-    static const uint8_t slave[] = {PIC_VECTOR_BASE + 8, 2, PIC_8086, 0xff};
-
-    outb(PIC_MASTER, PIC_ICW1);
-    outb(PIC_SLAVE, PIC_ICW1);
-    for (uint32_t i = 0; i < ARRAY_LEN(master); i++) {
-        outb(PIC_MASTER + 1, master[i]);
-        outb(PIC_SLAVE + 1, slave[i]);
-    }
 }
 
 static void init_one(struct ioapic *io, const struct acpi_ioapic *from)
@@ -87,7 +65,6 @@ static void init_one(struct ioapic *io, const struct acpi_ioapic *from)
 void ioapic_init(const struct acpi_info *acpi)
 {
     const struct acpi_ioapic *list = hpa_to_kva(hpa((uint64_t)acpi->ioapic));
-    pic_off();
     memcpy(isa, acpi->isa, sizeof(isa));
     if (!acpi->ioapic_count)
         return;

@@ -6,7 +6,7 @@
 #include "lib/types.h"
 
 struct acpi_info;
-/* Maps all of MADT, masks every pin, switches the 8259s off. */
+/* Maps all of MADT, masks every pin. */
 void ioapic_init(const struct acpi_info *acpi);
 /* false: no I/O APIC has that GSI. flags: IRQ_* of abi/thread.h without IRQ_ISA. Leaves it masked.
  */

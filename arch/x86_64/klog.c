@@ -10,20 +10,17 @@
 #include "lib/format.h"
 #include "lib/string.h"
 
-#define LINE_MAX       512u
-#define EARLY_SIZE     16384u
-#define KEEP_BEFORE    4096u /* log before a panic that goes into its record */
-#define RECORD_PART    4u    /* one part in four of the persistent memory is the panic record */
-#define PERSISTENT_MIN (4 * PAGE_SIZE)
-#define SHOWN_BEFORE   1024u /* log before a panic that is shown with it */
+#define LINE_MAX     512u
+#define KEEP_BEFORE  4096u /* log before a panic that goes into its record */
+#define RECORD_PART  4u    /* one part in four of the persistent memory is the panic record */
+#define SHOWN_BEFORE 1024u /* log before a panic that is shown with it */
 
-static char early[EARLY_SIZE];
-static struct klog_ring ring = {early, EARLY_SIZE, 0};
+static struct klog_ring ring;
 static spinlock_t klog_lock; /* ring, outputs, line_start */
 static bool line_start = true, quiet, panicking;
 static const char *line_prefix = "";
 static uint64_t boot_tsc;
-static struct panic_record *record; /* NULL: no persistent memory */
+static struct panic_record *record; /* NULL: no memory yet */
 static uint64_t record_size;
 static uint64_t own_start; /* position behind the report of the last run's record */
 
@@ -119,56 +116,30 @@ void klog_init_serial(void)
     early_uart_init();
 }
 
-/* Shows on the screen what was logged before it was there. */
 void klog_init_screen(const struct bootinfo *info)
 {
-    char part[128];
-    uint64_t position = 0;
-    size_t n;
-
     lock();
     early_screen_init(info);
-    while ((n = klog_ring_read(&ring, &position, part, sizeof(part))) > 0)
-        early_screen_write(part, n);
     unlock();
 }
 
-static void report_last_run(void)
+/* First part: the record. The rest: the ring. */
+void klog_init_memory(void *kept, uint64_t size)
 {
-    kprintf("the last run ended in a panic; its record follows\n");
-    line_prefix = "last run: ";
-    klog_write(record->text, record->length);
-    klog_write("\n", record->length && !line_start);
-    line_prefix = "";
-}
-
-static bool map_persistent(hpa_t base, uint64_t size)
-{
-    if (!base.v || size < PERSISTENT_MIN)
-        return false;
-    for (uint64_t done = 0; done < size; done += PAGE_SIZE)
-        if (!kmap_foreign(hpa(base.v + done)))
-            return false;
-    return true;
-}
-
-/* First part: the record. The rest: the ring from now on. */
-void klog_init_persistent(hpa_t base, uint64_t size)
-{
-    if (!map_persistent(base, size)) {
-        kprintf("log: no memory that survives a reset, panics are not kept\n");
-        return;
-    }
-    record = hpa_to_kva(base);
+    record = kept;
     record_size = size / RECORD_PART;
-    struct klog_ring bigger = {(char *)record + record_size, size - record_size, 0};
-    lock();
-    /* So early in the boot nothing has been overwritten yet. */
-    klog_ring_write(&bigger, early, MIN(ring.head, EARLY_SIZE));
-    ring = bigger;
-    unlock();
-    if (panic_record_valid(record, record_size))
-        report_last_run();
+    ring = (struct klog_ring){(char *)kept + record_size, size - record_size, 0};
+}
+
+void klog_last_run(void)
+{
+    if (panic_record_valid(record, record_size)) {
+        kprintf("the last run ended in a panic; its record follows\n");
+        line_prefix = "last run: ";
+        klog_write(record->text, record->length);
+        klog_write("\n", record->length && !line_start);
+        line_prefix = "";
+    }
     record->magic = 0;
     own_start = ring.head;
 }

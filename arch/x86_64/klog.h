@@ -7,12 +7,14 @@
 #include "lib/types.h"
 
 struct bootinfo;
-/* As early as possible; the screen part follows when the framebuffer can be mapped. */
+/* The serial line as early as possible; memory and screen when they can be mapped. Until there is
+ * memory, what is logged is only shown. */
 void klog_init_serial(void);
 void klog_init_screen(const struct bootinfo *info);
-/* Reserved memory for the log and the panic record; reports a record left by the run before the
- * reset. */
-void klog_init_persistent(hpa_t base, uint64_t size);
+/* Memory for the panic record and the log, not cleared by a warm reset. */
+void klog_init_memory(void *kept, uint64_t size);
+/* Reports a record left by the run before the reset. */
+void klog_last_run(void);
 
 /* Formats: %s %c %d %u %x %p %% with width, 0, #, l, ll; nothing else. A line starts with seconds
  * since boot. */

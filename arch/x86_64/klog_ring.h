@@ -7,7 +7,7 @@
 
 struct klog_ring {
     char *buffer;
-    uint64_t size; /* bytes, not 0 */
+    uint64_t size; /* bytes; 0: keeps nothing */
     uint64_t head; /* bytes ever written */
 };
 

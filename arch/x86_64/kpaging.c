@@ -130,6 +130,7 @@ void kpaging_init(const struct bootinfo *info)
     map_image(__boot_start, __boot_end, MAP_READ | MAP_WRITE);
     kernel_ptab.format = &kernel_pt_format;
     map_table((void *)pool, CHUNK);
+    map_table((void *)(pool - BOOTINFO_KEPT), BOOTINFO_KEPT);
     map_table(info->acpi.cpu, info->acpi.cpu_count * sizeof(struct acpi_cpu));
     map_table(info->acpi.ioapic, info->acpi.ioapic_count * sizeof(struct acpi_ioapic));
     map_table(info->acpi.iommu, info->acpi.iommu_count * sizeof(struct acpi_iommu));

@@ -22,11 +22,11 @@ uint64_t tsc_to_us(uint64_t tsc);
 void tsc_wait_us(uint64_t us);
 /* CR0, CR4, EFER, PAT, SMEP/SMAP/UMIP/NX/FSGSBASE as found; FPU; speculation MSRs; each CPU. */
 void cpu_init_registers(void);
-/* Starts all enabled CPUs of the MADT (at most limit), each running entry() on its own stack with
- * its GDT, TSS and IDT loaded. Fills cpus[] and cpu_count; those that do not answer within 1 s are
- * logged and left out. The boot CPU is cpus[0]. */
+/* Starts all enabled CPUs of the MADT (at most max_cpus), each running entry() on its own stack
+ * with its GDT, TSS and IDT loaded. Fills cpus[] and cpu_count; those that do not answer within 1 s
+ * are logged and left out. The boot CPU is cpus[0]. */
 struct bootinfo;
-void smp_start(uint32_t limit, const struct bootinfo *info, void (*entry)(void));
+void smp_start(const struct bootinfo *info, void (*entry)(void));
 /* Creates the structure, stacks, GDT and TSS of one CPU; NULL: no memory. Used by smp_start and for
  * the boot CPU. */
 struct cpu *cpu_create(uint32_t id, uint32_t apic_id);
@@ -49,7 +49,6 @@ void mitigate_vmexit(void);
  * space. */
 const char *cmdline_get(const char *key);
 bool cmdline_has(const char *word);
-uint64_t cmdline_number(const char *key, uint64_t fallback); /* suffixes K, M, G */
 extern char cmdline[];
 
 #endif

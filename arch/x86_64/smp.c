@@ -126,10 +126,10 @@ static bool grow_cpus(uint32_t count)
     return true;
 }
 
-void smp_start(uint32_t limit, const struct bootinfo *info, void (*entry)(void))
+void smp_start(const struct bootinfo *info, void (*entry)(void))
 {
     const struct acpi_cpu *list = hpa_to_kva(hpa((uint64_t)info->acpi.cpu));
-    uint32_t count = info->acpi.cpu_count;
+    uint32_t count = info->acpi.cpu_count, limit = info->max_cpus;
     cpu_start = info->cpu_start;
     cpu_entry = entry;
     if (!grow_cpus(count))

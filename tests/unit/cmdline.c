@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "arch/x86_64/cmdline.c"
+#include "boot/cmdline_number.c"
 
 static void set(const char *text)
 {
