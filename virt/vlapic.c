@@ -37,86 +37,6 @@ static uint32_t load_word(const uint32_t *word)
     return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
-static int highest(const uint32_t *words)
-{
-    for (int i = 7; i >= 0; i--) {
-        uint32_t word = load_word(&words[i]);
-        if (word)
-            return i * 32 + 31 - __builtin_clz(word);
-    }
-    return -1;
-}
-
-int vlapic_irr_highest(const struct vlapic *lapic)
-{
-    return highest(lapic->irr);
-}
-
-int vlapic_isr_highest(const struct vlapic *lapic)
-{
-    return highest(lapic->isr);
-}
-
-uint8_t vlapic_ppr(const struct vlapic *lapic)
-{
-    int isrv = highest(lapic->isr);
-    uint8_t served = isrv < 0 ? 0 : (uint8_t)(isrv & 0xf0);
-    return (lapic->tpr & 0xf0) >= served ? lapic->tpr : served;
-}
-
-int vlapic_highest(const struct vlapic *lapic)
-{
-    if (!vlapic_enabled(lapic))
-        return -1;
-    int irrv = highest(lapic->irr);
-    if (irrv < 0)
-        return -1;
-    int isrv = highest(lapic->isr);
-    return isrv < 0 || irrv >> 4 > isrv >> 4 ? irrv : -1;
-}
-
-void vlapic_post(struct vlapic *lapic, uint8_t vector, bool level)
-{
-    uint32_t bit = 1u << (vector & 31);
-    uint32_t *tmr = &lapic->tmr[vector >> 5];
-    /* Trigger mode first: the owner reads it after it has seen the IRR bit. */
-    if (level)
-        __atomic_fetch_or(tmr, bit, __ATOMIC_RELAXED);
-    else if (unlikely(load_word(tmr) & bit))
-        __atomic_fetch_and(tmr, ~bit, __ATOMIC_RELAXED);
-    __atomic_fetch_or(&lapic->irr[vector >> 5], bit, __ATOMIC_RELEASE);
-}
-
-void vlapic_lend(struct vlapic *lapic, uint8_t vector)
-{
-    __atomic_fetch_and(&lapic->irr[vector >> 5], ~(1u << (vector & 31)), __ATOMIC_ACQ_REL);
-    lapic->lent = vector;
-}
-
-void vlapic_give_back(struct vlapic *lapic)
-{
-    if (!lapic->lent)
-        return;
-    __atomic_fetch_or(&lapic->irr[lapic->lent >> 5], 1u << (lapic->lent & 31), __ATOMIC_RELEASE);
-    lapic->lent = 0;
-}
-
-void vlapic_accept(struct vlapic *lapic)
-{
-    lapic->isr[lapic->lent >> 5] |= 1u << (lapic->lent & 31);
-    lapic->lent = 0;
-}
-
-int vlapic_eoi(struct vlapic *lapic)
-{
-    int vector = highest(lapic->isr);
-    if (vector < 0)
-        return -1;
-    uint32_t bit = 1u << (vector & 31);
-    lapic->isr[vector >> 5] &= ~bit;
-    return load_word(&lapic->tmr[vector >> 5]) & bit ? vector : -1;
-}
-
 static uint32_t x2_ldr(uint32_t id)
 {
     return (id >> 4) << 16 | 1u << (id & 15);
@@ -157,6 +77,7 @@ void vlapic_reset(struct vcpu *vcpu, bool init)
         lapic->isr[i] = 0;
     }
     lapic->lent = 0;
+    lapic->direct = false;
     lapic->tpr = 0;
     lapic->ldr = 0;
     lapic->dfr = 0xffffffffu;
@@ -299,7 +220,8 @@ static enum vlapic_result write_eoi(struct vcpu *vcpu, uint64_t *value)
     if (vcpu->pv.eoi_armed)
         pv_eoi_sync(vcpu, true);
     int vector = vlapic_eoi(&vcpu->lapic);
-    vcpu_note(vcpu, REQ_IRQ);
+    if (vlapic_irr_highest(&vcpu->lapic) >= 0)
+        vcpu_note(vcpu, REQ_IRQ); /* it may have waited for this */
     if (vector < 0)
         return VLAPIC_OK;
     *value = (uint64_t)vector;
@@ -356,15 +278,13 @@ static enum vlapic_result read_register(struct vcpu *vcpu, uint32_t reg, uint64_
         *value = lapic->svr;
         break;
     case REG_ISR ... REG_ISR + 7:
-        *value = lapic->isr[reg - REG_ISR];
+        *value = vlapic_in_service(lapic, reg - REG_ISR);
         break;
     case REG_TMR ... REG_TMR + 7:
         *value = load_word(&lapic->tmr[reg - REG_TMR]);
         break;
     case REG_IRR ... REG_IRR + 7:
-        *value = load_word(&lapic->irr[reg - REG_IRR]);
-        if (lapic->lent && lapic->lent >> 5 == reg - REG_IRR)
-            *value |= 1u << (lapic->lent & 31);
+        *value = vlapic_pending(lapic, reg - REG_IRR);
         break;
     case REG_ESR:
         *value = lapic->esr;
@@ -530,6 +450,8 @@ bool vlapic_set_base(struct vcpu *vcpu, uint64_t value)
     struct vlapic *lapic = &vcpu->lapic;
     uint64_t mode = APIC_BASE_ENABLE | APIC_BASE_EXTD;
     uint64_t from = lapic->base & mode, to = value & mode;
+    if (value == lapic->base)
+        return true;
     if ((value & ~(mode | APIC_BASE_BSP)) != APIC_BASE_RESET)
         return false;
     if (to == APIC_BASE_EXTD)

@@ -33,10 +33,14 @@ enum apic_mode {
 enum vlapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVTS };
 
 struct vlapic {
-    uint32_t irr[8]; /* atomic: any CPU sets, the owner clears */
-    uint32_t tmr[8]; /* atomic: set with irr; 1: level */
+    uint32_t irr[8] __attribute__((aligned(8))); /* atomic: any CPU sets, the owner clears */
+    uint32_t tmr[8];                             /* atomic: set with irr; 1: level */
     uint32_t isr[8];
     uint8_t lent; /* vector on offer to the CPU, not in irr; 0: none */
+    /* Virtual-APIC page of a CPU that delivers interrupts by itself; (c), NULL: this one does not.
+     * direct: it does now. IRR and ISR are in the page then, irr[] has what was posted since. */
+    uint32_t *page;
+    bool direct;
     uint8_t tpr;
     uint32_t id, ldr, dfr, svr, esr, esr_pending, icr2, icr;
     uint32_t lvt[LVTS];
@@ -45,7 +49,9 @@ struct vlapic {
     uint64_t deadline;     /* guest's IA32_TSC_DEADLINE, 0: not armed */
     uint64_t timer_start;  /* host TSC at which the running count began */
     uint64_t timer_period; /* TSC cycles of timer_initial; 0: stopped */
+    uint64_t due;          /* ASSIST_PREEMPT_TIMER: host TSC at which the timer runs out; 0: none */
     struct timer timer;
+    bool sleeps; /* `timer` stands in for the CPU's preemption timer */
 };
 
 struct vcpu;
@@ -76,6 +82,9 @@ static inline bool vlapic_x2(const struct vlapic *lapic)
 }
 /* Highest vector above everything in service, whatever TPR says; -1: none. */
 int vlapic_highest(const struct vlapic *lapic);
+/* Words 0 to 7 of ISR and IRR as the guest reads them. */
+uint32_t vlapic_in_service(const struct vlapic *lapic, uint32_t i);
+uint32_t vlapic_pending(const struct vlapic *lapic, uint32_t i);
 /* Highest vector pending and in service; -1: none. */
 int vlapic_irr_highest(const struct vlapic *lapic);
 /* While a vector is on offer to the CPU it is out of IRR: the CPU takes it long before the kernel
@@ -84,6 +93,11 @@ int vlapic_irr_highest(const struct vlapic *lapic);
 void vlapic_lend(struct vlapic *lapic, uint8_t vector);
 void vlapic_give_back(struct vlapic *lapic);
 int vlapic_isr_highest(const struct vlapic *lapic);
+/* By the owner, before it is entered: lets the CPU deliver, as far as page and mode allow; true:
+ * that has changed. With `direct` moves what was posted to the page. */
+bool vlapic_delegate(struct vlapic *lapic);
+/* The highest vector in service << 8 | the highest pending, in the page; 0: none. */
+uint16_t vlapic_page_status(const struct vlapic *lapic);
 uint8_t vlapic_ppr(const struct vlapic *lapic);
 /* The CPU took the lent vector: it is in service. */
 void vlapic_accept(struct vlapic *lapic);

@@ -4,6 +4,7 @@
 
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/platform.h"
+#include "kernel/machine.h"
 #include "virt/vcpu.h"
 
 #define MODE_MASK     0x60000u
@@ -28,7 +29,8 @@ static uint32_t divisor(const struct vlapic *lapic)
 /* At most 2^32 counts by 128, and a TSC below 2^23 kHz: fits. */
 static uint64_t counts_to_tsc(const struct vlapic *lapic, uint32_t counts)
 {
-    return (uint64_t)counts * divisor(lapic) * tsc_khz / 1000000;
+    uint64_t cycles = (uint64_t)counts * divisor(lapic) * tsc_khz / 1000000;
+    return counts ? MAX(cycles, 1) : 0;
 }
 
 static void timer_fire(struct timer *timer)
@@ -42,9 +44,39 @@ void vlapic_timer_init(struct vlapic *lapic)
     timer_init(&lapic->timer, timer_fire);
 }
 
+static void arm(struct vlapic *lapic, uint64_t tsc)
+{
+    if (virt_assists & ASSIST_PREEMPT_TIMER)
+        lapic->due = tsc;
+    else
+        timer_arm(&lapic->timer, tsc);
+}
+
+static void disarm(struct vlapic *lapic)
+{
+    lapic->due = 0;
+    if (!(virt_assists & ASSIST_PREEMPT_TIMER))
+        timer_disarm(&lapic->timer);
+}
+
+void vlapic_timer_sleep(struct vlapic *lapic)
+{
+    if (lapic->due) {
+        timer_arm(&lapic->timer, lapic->due);
+        lapic->sleeps = true;
+    }
+}
+
+void vlapic_timer_wake(struct vlapic *lapic)
+{
+    if (lapic->sleeps)
+        timer_disarm(&lapic->timer);
+    lapic->sleeps = false;
+}
+
 void vlapic_timer_stop(struct vlapic *lapic)
 {
-    timer_disarm(&lapic->timer);
+    disarm(lapic);
     lapic->timer_period = 0;
     lapic->deadline = 0;
 }
@@ -60,7 +92,7 @@ static void start(struct vlapic *lapic, uint64_t now)
 {
     lapic->timer_start = now;
     lapic->timer_period = period_of(lapic);
-    timer_arm(&lapic->timer, now + lapic->timer_period);
+    arm(lapic, now + lapic->timer_period);
 }
 
 void vlapic_timer_set_initial(struct vcpu *vcpu, uint32_t value)
@@ -86,7 +118,7 @@ void vlapic_timer_set_divide(struct vcpu *vcpu, uint32_t value)
     uint64_t remaining = counts_to_tsc(lapic, left);
     lapic->timer_period = period_of(lapic);
     lapic->timer_start = now + remaining - lapic->timer_period;
-    timer_arm(&lapic->timer, now + remaining);
+    arm(lapic, now + remaining);
 }
 
 uint32_t vlapic_timer_current(const struct vlapic *lapic)
@@ -116,18 +148,18 @@ void vlapic_set_deadline(struct vcpu *vcpu, uint64_t guest_tsc)
         return;
     lapic->deadline = guest_tsc;
     if (!guest_tsc) {
-        timer_disarm(&lapic->timer);
+        disarm(lapic);
         return;
     }
     /* Compared in guest time, where neither side has wrapped. */
     uint64_t now = rdtsc();
     if (guest_tsc <= now + vcpu->tsc_offset) {
-        timer_disarm(&lapic->timer);
+        disarm(lapic);
         vcpu_note(vcpu, REQ_TIMER);
         return;
     }
     uint64_t wait = guest_tsc - (now + vcpu->tsc_offset);
-    timer_arm(&lapic->timer, wait > UINT64_MAX / 2 ? UINT64_MAX / 2 + now : now + wait);
+    arm(lapic, wait > UINT64_MAX / 2 ? UINT64_MAX / 2 + now : now + wait);
 }
 
 void vlapic_tsc_changed(struct vcpu *vcpu)
@@ -141,29 +173,29 @@ void vlapic_timer_expired(struct vcpu *vcpu)
 {
     struct vlapic *lapic = &vcpu->lapic;
     uint64_t now = rdtsc();
+    if (!lapic->deadline && !lapic->timer_period) {
+        lapic->due = 0;
+        return;
+    }
     if (mode(lapic) == MODE_DEADLINE) {
-        if (!lapic->deadline)
-            return;
         if (now + vcpu->tsc_offset < lapic->deadline) {
             vlapic_set_deadline(vcpu, lapic->deadline);
             return;
         }
-        lapic->deadline = 0;
+        lapic->deadline = lapic->due = 0;
     } else {
-        if (!lapic->timer_period)
-            return;
         uint64_t end = lapic->timer_start + lapic->timer_period;
         if (now < end) {
-            timer_arm(&lapic->timer, end);
+            arm(lapic, end);
             return;
         }
         if (mode(lapic) == MODE_PERIODIC) {
             /* Periods that passed unseen are not made up for: one interrupt tells of all. */
             lapic->timer_start +=
                 (now - end) / lapic->timer_period * lapic->timer_period + lapic->timer_period;
-            timer_arm(&lapic->timer, lapic->timer_start + lapic->timer_period);
+            arm(lapic, lapic->timer_start + lapic->timer_period);
         } else {
-            lapic->timer_period = 0;
+            lapic->timer_period = lapic->due = 0;
         }
     }
     vcpu->stat[STAT_TIMER]++;
