@@ -106,7 +106,10 @@ static void begin_vcpu(struct xml_reader *r, const char **attrs)
         xml_refuse(r, "attribute current: virtual CPUs are not added while a guest runs");
     if (set && !value_cpuset(set, d->cpuset, DOMAIN_CPUSET_CPUS / 64))
         xml_refuse(r, "cpuset=\"%.64s\" is not a list of CPUs like \"0-3,^2\"", set);
+    if (set && !d->cpuset[0] && !d->cpuset[1] && !d->cpuset[2] && !d->cpuset[3])
+        xml_refuse(r, "cpuset=\"%.64s\" leaves no CPU", set);
     d->has_cpuset = set != NULL;
+    d->cpuset_line = r->line;
 }
 
 static void end_vcpu(struct xml_reader *r)
@@ -350,6 +353,8 @@ const struct element_rule domain_rules[] = {
     {"description", NULL, NULL, NULL, "a note for people"},
     {"metadata", NULL, NULL, NULL, NULL},
     {"metadata/mullion:start", "order|delay|auto", begin_start, NULL, NULL},
+    {"metadata/mullion:domain", NULL, NULL, NULL, NULL},
+    {"metadata/mullion:domain/mullion:start", "order|delay|auto", begin_start, NULL, NULL},
     {"memory", "unit|dumpCore", begin_memory, end_memory, NULL},
     {"currentMemory", "unit", begin_current, end_current, NULL},
     {"vcpu", "placement|cpuset|current", begin_vcpu, end_vcpu, NULL},
