@@ -264,6 +264,39 @@ int64_t sys_sc_config(struct thread *self, struct regs *r)
     return status;
 }
 
+static bool budget_ok(const struct sc_params *p)
+{
+    if (!p->budget_us)
+        return p->class != SC_RESERVED && !p->period_us;
+    return p->budget_us >= SC_BUDGET_MIN_US && p->budget_us <= p->period_us &&
+           p->period_us <= SC_PERIOD_MAX_US;
+}
+
+static bool params_ok(const struct sc_params *p)
+{
+    bool shared = p->class == SC_SHARED, fixed = p->class == SC_FIXED;
+    uint32_t cpu = 0;
+    while (cpu < MIN(cpu_count, SC_AFFINITY_CPUS) && !(p->affinity[cpu / 64] >> cpu % 64 & 1))
+        cpu++;
+    return p->class <= SC_FIXED && !p->flags && cpu < MIN(cpu_count, SC_AFFINITY_CPUS) &&
+           budget_ok(p) && p->priority < (fixed ? SC_PRIORITIES : 1) &&
+           p->weight >= (shared ? SC_WEIGHT_MIN : 0) && p->weight <= (shared ? SC_WEIGHT_MAX : 0);
+}
+
+int64_t sys_sc_params(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct sc_object, sc, r->rdi, OBJ_SC, RIGHT_CONTROL);
+    /* Ring 3 shares the page with other threads: what is checked is what is used. */
+    struct sc_params p = *(const volatile struct sc_params *)self->utcb->mr;
+    if (!params_ok(&p))
+        return ERR_ARG;
+    uint32_t cpu = (uint32_t)__builtin_ctzll(p.affinity[0]);
+    sc_configure(&sc->sc, cpu, p.class == SC_FIXED ? p.priority : SC_PRIORITY_SYSTEM - 1,
+                 tsc_from_us(p.budget_us), tsc_from_us(p.period_us));
+    r->rdi = 0;
+    return OK;
+}
+
 int64_t sys_sc_info(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct sc_object, sc, r->rdi, OBJ_SC, RIGHT_CONTROL);
