@@ -8,10 +8,9 @@
 #include "manager/tune.h"
 #include "vmm/config.h"
 
-#define DOMAIN_NAME        64u
-#define DOMAIN_PATH        192u
-#define DOMAIN_TITLE       128u
-#define DOMAIN_CPUSET_CPUS TUNE_CPUS
+#define DOMAIN_NAME  64u
+#define DOMAIN_PATH  192u
+#define DOMAIN_TITLE 128u
 
 /* What follows when a guest powers off, reboots or crashes. */
 enum domain_action { ACTION_DESTROY, ACTION_RESTART, ACTION_PRESERVE };
@@ -33,9 +32,6 @@ struct domain {
     uint64_t memory; /* bytes, a multiple of 4 KiB */
     uint64_t current_memory;
     uint32_t vcpus;
-    bool has_cpuset;
-    uint64_t cpuset[DOMAIN_CPUSET_CPUS / 64];
-    uint32_t cpuset_line;
     struct tune tune;
 
     struct domain_file kernel, initrd, loader;

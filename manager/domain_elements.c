@@ -99,17 +99,16 @@ static void end_current(struct xml_reader *r)
 
 static void begin_vcpu(struct xml_reader *r, const char **attrs)
 {
-    struct domain *d = r->domain;
+    struct tune *t = &r->domain->tune;
     const char *set = xml_attr(attrs, "cpuset");
     xml_attr_in(r, attrs, "placement", "static");
     if (xml_attr(attrs, "current"))
         xml_refuse(r, "attribute current: virtual CPUs are not added while a guest runs");
-    if (set && !value_cpuset(set, d->cpuset, DOMAIN_CPUSET_CPUS / 64))
+    if (set && !value_cpuset(set, t->cpuset.word, TUNE_WORDS))
         xml_refuse(r, "cpuset=\"%.64s\" is not a list of CPUs like \"0-3,^2\"", set);
-    if (set && !d->cpuset[0] && !d->cpuset[1] && !d->cpuset[2] && !d->cpuset[3])
+    else if (set && !tune_set_count(&t->cpuset))
         xml_refuse(r, "cpuset=\"%.64s\" leaves no CPU", set);
-    d->has_cpuset = set != NULL;
-    d->cpuset_line = r->line;
+    t->cpuset_line = set ? r->line : 0;
 }
 
 static void end_vcpu(struct xml_reader *r)

@@ -266,7 +266,9 @@ static void XMLCALL on_doctype(void *user, const char *name, const char *system,
 static void check_tuning(struct xml_reader *reader)
 {
     struct tune_fault fault;
-    if (reader->failed || tune_check(reader->domain, NULL, &fault))
+    struct tune *tune = &reader->domain->tune;
+    tune->vcpus = reader->domain->vcpus;
+    if (reader->failed || tune_check(tune, NULL, &fault))
         return;
     snprintf(state_of(reader)->path, PATH_SIZE, "%s", fault.path);
     reader->line = fault.line;

@@ -53,6 +53,9 @@ struct tune_limit {
 enum tune_numa { TUNE_NUMA_NONE, TUNE_NUMA_PREFERRED, TUNE_NUMA_STRICT };
 
 struct tune {
+    uint32_t vcpus;       /* how many there are */
+    uint32_t cpuset_line; /* 0: all CPUs */
+    struct tune_set cpuset;
     uint64_t shares; /* 0: not given */
     uint32_t shares_line;
     struct tune_limit each;     /* virtual CPU */
@@ -69,8 +72,6 @@ struct tune {
     uint32_t numa_line;
 };
 
-struct domain;
-
 #define TUNE_WHY 320u
 /* What does not fit: where, and why. */
 struct tune_fault {
@@ -86,13 +87,13 @@ bool tune_set_has(const struct tune_set *set, uint32_t cpu);
 uint32_t tune_set_count(const struct tune_set *set);
 /* Where virtual CPU i (TUNE_EMULATOR: the emulator's thread) may run; *line and *path (not NULL):
  * the element that says so, 0 and "" if none does. */
-struct tune_set tune_allowed(const struct domain *domain, uint32_t i, uint32_t *line,
+struct tune_set tune_allowed(const struct tune *tune, uint32_t i, uint32_t *line,
                              const char **path);
 /* Limits with libvirt's defaults put in; quota -1: none. */
 struct tune_limit tune_effective(const struct tune_limit *limit);
 /* Millionths of a CPU that virtual CPU i is promised, rounded up; 0: it has no reservation. */
-uint64_t tune_promised_ppm(const struct domain *domain, uint32_t i);
+uint64_t tune_promised_ppm(const struct tune *tune, uint32_t i);
 /* False: the settings contradict each other. host: the CPUs there are; NULL: not known. */
-bool tune_check(const struct domain *domain, const struct tune_set *host, struct tune_fault *fault);
+bool tune_check(const struct tune *tune, const struct tune_set *host, struct tune_fault *fault);
 
 #endif

@@ -87,7 +87,7 @@ TEST(dumpxml_definition)
     CHECK(!strcmp(domain.feature[1].name, "rdrand") && !domain.feature[1].require);
     CHECK_EQ(domain.on_crash, ACTION_RESTART);
     CHECK(domain.has_virtio_console);
-    CHECK(domain.has_cpuset && domain.cpuset[0] == 0xb);
+    CHECK(domain.tune.cpuset_line && domain.tune.cpuset.word[0] == 0xb);
 }
 
 TEST(refusal_names_file_line_element_and_reason)

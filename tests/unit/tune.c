@@ -47,9 +47,9 @@ TEST(nothing_given)
     CHECK(good(""));
     struct tune_limit l = tune_effective(&domain.tune.each);
     CHECK(l.period == 100000 && l.quota == -1);
-    struct tune_set set = tune_allowed(&domain, 0, NULL, NULL);
+    struct tune_set set = tune_allowed(&domain.tune, 0, NULL, NULL);
     CHECK_EQ(tune_set_count(&set), 256);
-    CHECK_EQ(tune_promised_ppm(&domain, 0), 0);
+    CHECK_EQ(tune_promised_ppm(&domain.tune, 0), 0);
     CHECK(!domain.tune.shares && !domain.tune.numa);
 }
 
@@ -68,9 +68,9 @@ TEST(everything_given)
     CHECK(t->emulator.period == 20000 && t->emulator.quota == 5000);
     CHECK(t->vcpu[0].scheduler == TUNE_RR && t->vcpu[0].priority == 7);
     CHECK(t->vcpu[1].scheduler == TUNE_OTHER && t->emulator_thread.scheduler == TUNE_IDLE);
-    CHECK_EQ(tune_allowed(&domain, 0, NULL, NULL).word[0], 0xf);
-    CHECK_EQ(tune_allowed(&domain, 1, NULL, NULL).word[0], 0x1a);
-    CHECK_EQ(tune_allowed(&domain, TUNE_EMULATOR, NULL, NULL).word[0], 0x2);
+    CHECK_EQ(tune_allowed(&domain.tune, 0, NULL, NULL).word[0], 0xf);
+    CHECK_EQ(tune_allowed(&domain.tune, 1, NULL, NULL).word[0], 0x1a);
+    CHECK_EQ(tune_allowed(&domain.tune, TUNE_EMULATOR, NULL, NULL).word[0], 0x2);
     CHECK(t->numa == TUNE_NUMA_STRICT && t->nodes == 3);
 }
 
@@ -139,7 +139,7 @@ TEST(schedulers)
 TEST(reservations)
 {
     CHECK(good(MD("budget='2000' period='10000'")));
-    CHECK_EQ(tune_promised_ppm(&domain, 0), 200000);
+    CHECK_EQ(tune_promised_ppm(&domain.tune, 0), 200000);
     CHECK(refused(MD("budget='2000' period='1000'"), "budget=\"2000\" is more than period"));
     CHECK(refused(MD("budget='99' period='1000'"), "from 100 to 10000000"));
     CHECK(refused(MD("period='1000'"), "budget=\"\" is not"));
@@ -155,13 +155,13 @@ TEST(reservations)
     CHECK(good("<metadata><m:domain xmlns:m='" DOMAIN_XML_NAMESPACE
                "'><m:start order='1'/><m:reservation budget='100' period='300'/></m:domain>"
                "</metadata>"));
-    CHECK_EQ(tune_promised_ppm(&domain, 0), 333334);
+    CHECK_EQ(tune_promised_ppm(&domain.tune, 0), 333334);
 }
 
 TEST(sums_that_do_not_fit)
 {
     CHECK(refused("<vcpu cpuset='1'>2</vcpu>" MD("budget='600' period='1000'"),
-                  "the guest's reservations on CPUs 1 make 120.0 % of a CPU; there are 100 %"));
+                  "the guest's reservations on CPUs 1 make 120.0 % of a CPU; there are 95 %"));
     CHECK(good("<vcpu cpuset='1-2'>2</vcpu>" MD("budget='600' period='1000'")));
     /* Two that may only run on CPU 1 do not fit, though all three would fit on 0 and 1. */
     CHECK(refused("<vcpu cpuset='0-1'>3</vcpu>" MD("budget='600' period='1000'")
@@ -170,11 +170,11 @@ TEST(sums_that_do_not_fit)
     struct tune_fault fault;
     struct tune_set host = {{1, 0, 0, 0}};
     CHECK(good("<vcpu>2</vcpu>" MD("budget='600' period='1000'")));
-    CHECK(tune_check(&domain, NULL, &fault));
-    CHECK(!tune_check(&domain, &host, &fault) && strstr(fault.why, "on CPUs 0 make 120.0 %"));
+    CHECK(tune_check(&domain.tune, NULL, &fault));
+    CHECK(!tune_check(&domain.tune, &host, &fault) && strstr(fault.why, "on CPUs 0 make 120.0 %"));
     CHECK_EQ(fault.line, 5);
     host.word[0] = 3;
-    CHECK(tune_check(&domain, &host, &fault));
+    CHECK(tune_check(&domain.tune, &host, &fault));
 }
 
 TEST(global_limits)
@@ -195,12 +195,12 @@ TEST(host_without_the_cpus)
     struct tune_fault fault;
     struct tune_set host = {{3, 0, 0, 0}};
     CHECK(good("<vcpu>2</vcpu>" TUNE("\n<vcpupin vcpu='1' cpuset='2-3,6'/>")));
-    CHECK(!tune_check(&domain, &host, &fault) && fault.line == 6);
+    CHECK(!tune_check(&domain.tune, &host, &fault) && fault.line == 6);
     CHECK(!strcmp(fault.path, "cputune/vcpupin"));
     CHECK(!strcmp(fault.why, "this host has CPUs 0-1, none of 2-3,6"));
     CHECK(good(TUNE("<vcpupin vcpu='0' cpuset='1-9'/><emulatorpin cpuset='2'/>")));
-    CHECK(!tune_check(&domain, &host, &fault) && !strcmp(fault.path, "cputune/emulatorpin"));
-    CHECK(good("<vcpu cpuset='5'>1</vcpu>") && !tune_check(&domain, &host, &fault));
+    CHECK(!tune_check(&domain.tune, &host, &fault) && !strcmp(fault.path, "cputune/emulatorpin"));
+    CHECK(good("<vcpu cpuset='5'>1</vcpu>") && !tune_check(&domain.tune, &host, &fault));
     CHECK(!strcmp(fault.path, "vcpu"));
 }
 
