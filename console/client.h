@@ -14,6 +14,10 @@ int64_t client_info(const char *name, struct mgr_info *info);
 int64_t client_act(const char *name, enum vm_input verb);
 int64_t client_refresh(const char *name);
 int64_t client_stats(const char *name, uint32_t vcpu, struct mgr_stats *stats);
+/* flags: MGR_TUNE_*. */
+int64_t client_tune(const char *name, uint32_t flags, struct mgr_tune *tune);
+int64_t client_tune_set(const char *name, uint32_t flags, const struct mgr_tune_set *set);
+int64_t client_pin(const char *name, uint32_t flags, const struct mgr_pin_set *set);
 int64_t client_node(struct mgr_node *node);
 int64_t client_host(enum mgr_host how, int force);
 /* At most size bytes of the kernel log from *position on, which is moved. *length 0: no more. */

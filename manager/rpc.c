@@ -7,6 +7,7 @@
 #include "abi/status.h"
 #include "abi/thread.h"
 #include "manager/host.h"
+#include "manager/tune_edit.h"
 #include "manager/vm.h"
 #include "manager/watch.h"
 #include "user/program.h"
@@ -121,6 +122,53 @@ static uint64_t serve_stats(struct utcb *utcb, const struct vm *vm)
     return reply_data(utcb, &stats, sizeof(stats));
 }
 
+/* The structure behind the name of a request; false if it is not all there. */
+static bool take_request(const struct utcb *utcb, uint32_t words, void *to, size_t size)
+{
+    if (words < MGR_REQUEST + (size + 7) / 8)
+        return false;
+    memcpy(to, &utcb->mr[MGR_REQUEST], size);
+    return true;
+}
+
+static uint64_t serve_tune(struct utcb *utcb, const struct vm *vm)
+{
+    struct mgr_tune out;
+    const char *why;
+    const struct tune *tune = vm_tune(vm, (uint32_t)utcb->mr[1], &why);
+    if (!tune)
+        return reply_text(utcb, ERR_STATE, why);
+    tune_values(tune, &out);
+    for (uint32_t i = 0; i < tune->vcpus; i++)
+        out.pin[i] = tune_allowed(tune, i, NULL, NULL);
+    out.emulator_pin = tune_allowed(tune, TUNE_EMULATOR, NULL, NULL);
+    return reply_data(utcb, &out, sizeof(out));
+}
+
+static const char *edit_values(struct tune *tune, const void *context)
+{
+    return tune_edit_values(tune, context);
+}
+
+static const char *edit_pin(struct tune *tune, const void *context)
+{
+    return tune_edit_pin(tune, context);
+}
+
+static uint64_t serve_change(struct utcb *utcb, struct vm *vm, uint32_t words)
+{
+    union {
+        struct mgr_tune_set values;
+        struct mgr_pin_set pin;
+    } request = {0};
+    bool pin = utcb->mr[0] == MGR_OP_PIN;
+    uint32_t flags = (uint32_t)utcb->mr[1];
+    if (!take_request(utcb, words, &request, pin ? sizeof(request.pin) : sizeof(request.values)))
+        return reply_text(utcb, ERR_ARG, "the request is incomplete");
+    const char *why = vm_change_tune(vm, flags, pin ? edit_pin : edit_values, &request);
+    return why ? reply_text(utcb, ERR_ARG, why) : reply(utcb, OK);
+}
+
 static uint64_t serve_refresh(struct utcb *utcb, const struct vm *vm)
 {
     if (lifecycle_has_vmm(vm->state))
@@ -221,6 +269,11 @@ static uint64_t serve_named(struct utcb *utcb, uint32_t words)
         return serve_act(utcb, vm);
     case MGR_OP_REFRESH:
         return serve_refresh(utcb, vm);
+    case MGR_OP_TUNE:
+        return serve_tune(utcb, vm);
+    case MGR_OP_TUNE_SET:
+    case MGR_OP_PIN:
+        return serve_change(utcb, vm, words);
     default:
         return serve_stats(utcb, vm);
     }
@@ -235,6 +288,9 @@ static uint64_t serve_client(struct utcb *utcb, uint32_t words)
     case MGR_OP_ACT:
     case MGR_OP_REFRESH:
     case MGR_OP_STATS:
+    case MGR_OP_TUNE:
+    case MGR_OP_TUNE_SET:
+    case MGR_OP_PIN:
         return serve_named(utcb, words);
     case MGR_OP_NODE:
         return serve_node(utcb);

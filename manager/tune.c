@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include "abi/thread.h"
 #include "lib/cpulist.h"
 
 #define PPM 1000000ull
@@ -228,6 +227,49 @@ static bool check_host(const struct tune *t, const struct tune_set *host, struct
         return fault_at(f, line, path, "this host has CPUs %s, none of %s", there, wanted);
     }
     return true;
+}
+
+/* The guest's weight is divided, so that it does not depend on the number of vCPUs. The emulator's
+ * thread is idle most of the time: a share of its own keeps it quick, and is what a guest gets at
+ * most by keeping it busy. */
+#define EMULATOR_PART 4u
+
+static uint32_t weight_of(const struct tune *t, uint32_t i)
+{
+    uint64_t shares = t->shares ? t->shares : TUNE_SHARES_DEFAULT;
+    uint64_t weight = shares / (i == TUNE_EMULATOR ? EMULATOR_PART : t->vcpus);
+    if (thread_of(t, i)->scheduler == TUNE_IDLE)
+        weight = 0;
+    return weight < SC_WEIGHT_MIN ? SC_WEIGHT_MIN : (uint32_t)weight;
+}
+
+/* Priorities 1 to 99 become those above all shares and below the host's own programs. */
+static uint32_t priority_of(const struct tune_thread *thread)
+{
+    return SC_PRIORITY_SYSTEM + (thread->priority - 1) * TUNE_PRIORITIES / 99;
+}
+
+void tune_params(const struct tune *t, uint32_t i, struct sc_params *p)
+{
+    const struct tune_thread *thread = thread_of(t, i);
+    struct tune_limit l = tune_effective(i == TUNE_EMULATOR ? &t->emulator : &t->each);
+    struct tune_set set = tune_allowed(t, i, NULL, NULL);
+    *p = (struct sc_params){.class = SC_SHARED};
+    memcpy(p->affinity, set.word, sizeof(p->affinity));
+    if (l.quota > 0 && (uint64_t)l.quota < l.period) {
+        p->budget_us = (uint64_t)l.quota;
+        p->period_us = l.period;
+    }
+    if (thread->period_us) {
+        p->class = SC_RESERVED;
+        p->budget_us = thread->budget_us;
+        p->period_us = thread->period_us;
+    } else if (thread->scheduler == TUNE_FIFO || thread->scheduler == TUNE_RR) {
+        p->class = SC_FIXED;
+        p->priority = priority_of(thread);
+    } else {
+        p->weight = weight_of(t, i);
+    }
 }
 
 bool tune_check(const struct tune *t, const struct tune_set *host, struct tune_fault *f)

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "abi/thread.h"
 #include "vmm/config.h"
 
 #define TUNE_CPUS  256u
@@ -20,6 +21,8 @@
 #define TUNE_PERIOD_DEFAULT 100000u
 #define TUNE_QUOTA_MIN      1000u /* us */
 #define TUNE_QUOTA_MAX      17592186044415ull
+/* Kernel priorities, from SC_PRIORITY_SYSTEM on, that guests' real-time schedulers share. */
+#define TUNE_PRIORITIES 6u
 /* A reservation's. */
 #define TUNE_BUDGET_MIN  100u /* us */
 #define TUNE_RESERVE_MAX 10000000u
@@ -93,6 +96,8 @@ struct tune_set tune_allowed(const struct tune *tune, uint32_t i, uint32_t *line
 struct tune_limit tune_effective(const struct tune_limit *limit);
 /* Millionths of a CPU that virtual CPU i is promised, rounded up; 0: it has no reservation. */
 uint64_t tune_promised_ppm(const struct tune *tune, uint32_t i);
+/* What the kernel is told of the thread. */
+void tune_params(const struct tune *tune, uint32_t i, struct sc_params *params);
 /* False: the settings contradict each other. host: the CPUs there are; NULL: not known. */
 bool tune_check(const struct tune *tune, const struct tune_set *host, struct tune_fault *fault);
 
