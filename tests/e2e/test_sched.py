@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a definition or a verb says about CPU time has its effect, or is refused with the place."""
+
+import re
+import time
+
+import harness
+
+SPIN = harness.test_guest("spin")
+MEASURE_NS = 2_000_000_000
+
+
+def tune(*elements):
+    return "<cputune>" + "".join(elements) + "</cputune>\n"
+
+
+def pin(cpu, vcpu=0):
+    return f"<vcpupin vcpu='{vcpu}' cpuset='{cpu}'/>"
+
+
+def reserve(budget, period):
+    return ("<metadata><mullion:reservation xmlns:mullion='urn:mullion:domain:1' "
+            f"budget='{budget}' period='{period}'/></metadata>\n")
+
+
+def has(text, pattern):
+    harness.check(re.search(pattern, text, re.M), f"no {pattern!r} in:\n{text}")
+
+
+def stats(machine, guest):
+    """{field: value} of domstats."""
+    text = machine.command(f"domstats {guest}")
+    return {key: int(value) for key, value in re.findall(r"^  (\S+)=(\d+)$", text, re.M)}
+
+
+def used(machine, *guests, field="vcpu.0.time"):
+    return [stats(machine, guest)[field] for guest in guests]
+
+
+def measure(machine, *guests):
+    """How long each guest's vCPU 0 ran, ns, in the same stretch of the machine's own time: until
+    one of them has run MEASURE_NS. That the host is busy stretches all alike."""
+    before = used(machine, *guests)
+    end = time.monotonic() + harness.LIMIT
+    while time.monotonic() < end:
+        ran = [now - then for now, then in zip(used(machine, *guests), before)]
+        if max(ran) > MEASURE_NS:
+            return ran
+    raise harness.Failure(f"{guests} ran only {ran} ns in {harness.LIMIT:g} s")
+
+
+def test_settings_are_shown_and_changed():
+    vms = harness.VmSet("sched-verbs").add("a", SPIN, vcpus=2, extra=tune(
+        "<shares>2048</shares><quota>50000</quota>", pin(1, 1), "<emulatorpin cpuset='0'/>"))
+    with vms.boot() as machine:
+        machine.prompt()
+        text = machine.command("schedinfo a")
+        has(text, r"^Scheduler      : posix$")
+        has(text, r"^cpu_shares     : 2048$")
+        has(text, r"^vcpu_period    : 100000$")
+        has(text, r"^vcpu_quota     : 50000$")
+        has(text, r"^emulator_quota : -1$")
+        text = machine.command("vcpupin a")
+        has(text, r"^ 0      0-1$")
+        has(text, r"^ 1      1$")
+        has(machine.command("emulatorpin a"), r"^       \*: 0$")
+        has(machine.command("vcpuinfo a"), r"at most 50000 us of 100000 us")
+        has(machine.command("schedinfo a --set vcpu_quota=-1 cpu_shares=512"),
+            r"^vcpu_quota     : -1$")
+        text = machine.command("vcpuinfo a --pretty")
+        harness.check("at most" not in text, f"a quota still:\n{text}")
+        has(text, r"^CPU Affinity:   1 \(out of 2\)$")
+        has(machine.command("schedinfo a --config"), r"^cpu_shares     : 2048$")
+        has(machine.command("schedinfo a --set vcpu_period=999"),
+            r"value of 'vcpu_period' is out of range \[1000, 1000000\]")
+        has(machine.command("schedinfo a --set frob=1"), r"invalid scheduler option: frob")
+        has(machine.command("vcpupin a 0 5"), r"this host has CPUs 0-1, none of 5")
+        has(machine.command("schedinfo a"), r"^cpu_shares     : 512$")
+        machine.command("destroy a")
+        has(machine.command("schedinfo a --live"), r"domain is not running")
+        has(machine.command("schedinfo a"), r"^cpu_shares     : 2048$")
+
+
+def test_refusals_name_element_and_line():
+    vms = harness.VmSet("sched-refusals")
+    vms.add("pinned", SPIN, extra=tune("\n", pin(7)))
+    vms.add("shares", SPIN, extra=tune("<shares>1</shares>"))
+    vms.add("sum", SPIN, vcpus=2, extra=tune(pin(0), pin(0, 1)) + reserve(6000, 10000))
+    vms.add("whole", SPIN, vcpus=2, extra=tune("<global_quota>100000</global_quota>"))
+    vms.add("good", harness.test_guest("tiny"))
+    with vms.boot("console=all") as machine:
+        machine.expect(r"^\[good\] 1 passed, 0 failed")
+        machine.send("\n")
+        machine.prompt()
+        text = machine.command("dmesg")
+        has(text, r"pinned\.xml:\d+: <domain/cputune/vcpupin>: this host has CPUs 0-1, none of 7")
+        has(text, r"shares\.xml:\d+: <domain/cputune/shares>: \"1\" is not a number from 2 to 262144")
+        has(text, r"sum\.xml:\d+: <domain/metadata/mullion:reservation>: .*on CPUs 0 make 120\.0 % "
+                  r"of a CPU; there are 95 %")
+        has(text, r"whole\.xml:\d+: <domain/cputune/global_quota>: .*may take 300000 us")
+
+
+def test_pins_move_a_running_guest():
+    vms = harness.VmSet("sched-pins").add("a", SPIN, extra=tune(pin(0)))
+    with vms.boot() as machine:
+        machine.prompt()
+        for cpu in (0, 1, 0):
+            machine.command(f"vcpupin a 0 {cpu}")
+            for _ in range(50):  # it moves when its CPU looks at its queue again
+                text = machine.command("vcpuinfo a")
+                if re.search(rf"^CPU: +{cpu}$", text, re.M):
+                    break
+            has(text, rf"^CPU: +{cpu}$")
+        has(machine.command("vcpuinfo a"), r"^CPU Affinity:   y-$")
+
+
+def test_quota_caps_a_spinner():
+    vms = harness.VmSet("sched-quota")
+    vms.add("capped", SPIN, extra=tune(pin(0), "<period>500000</period><quota>50000</quota>"))
+    vms.add("free", SPIN, extra=tune(pin(0)))
+    with vms.boot() as machine:
+        machine.prompt()
+        capped, free = measure(machine, "capped", "free")
+        share = capped / (capped + free)
+        harness.check(0.02 < share < 0.25, f"10 % became {share:.1%}")
+        machine.command("schedinfo capped --set vcpu_quota=-1")
+        capped, free = measure(machine, "capped", "free")
+        share = capped / (capped + free)
+        harness.check(0.35 < share < 0.65, f"without its quota it has {share:.1%}, not a half")
+
+
+def test_top():
+    vms = harness.VmSet("sched-top").add("a", SPIN)
+    with vms.boot() as machine:
+        machine.prompt()
+        text = machine.command("top --once")
+        has(text, r"^DOMAIN +VC CPU +RUN% ")
+        has(text, r"^a +0 +[01] +[1-9]")
+        has(text, r"^a +e ")
+        machine.send("top\n")
+        for _ in range(2):  # it is drawn again and again
+            machine.expect(r"^top: up \d+s, 2 CPUs, 1 of 1 domains active$")
+            machine.expect(r"^a +0 +[01] +[1-9]")
+            machine.expect(r"^any key ends$")
+        machine.send("q")
+        machine.prompt()
+        has(machine.command("list"), r"running")
