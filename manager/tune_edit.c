@@ -20,7 +20,7 @@ static const char *out_of_range(uint32_t which, long long min, long long max)
     return why_text;
 }
 
-/* Period and quota of a limit; NULL for cpu_shares. */
+/* The limit that a period or quota belongs to; NULL: none. */
 static struct tune_limit *limit_of(struct tune *t, uint32_t which)
 {
     switch (which) {
@@ -47,17 +47,18 @@ static bool is_period(uint32_t which)
            which == MGR_TUNE_GLOBAL_PERIOD || which == MGR_TUNE_IOTHREAD_PERIOD;
 }
 
-static const char *edit_one(struct tune *t, uint32_t which, int64_t value)
+static const char *edit_shares(struct tune *t, int64_t value)
 {
-    struct tune_limit *limit = limit_of(t, which);
-    if (which >= MGR_TUNES)
-        return "invalid argument: no such parameter";
-    if (!limit) {
-        if (value < TUNE_SHARES_MIN || value > TUNE_SHARES_MAX)
-            return out_of_range(which, TUNE_SHARES_MIN, TUNE_SHARES_MAX);
-        t->shares = (uint64_t)value;
-        t->shares_line = AT_RUN_TIME;
-    } else if (is_period(which)) {
+    if (value < TUNE_SHARES_MIN || value > TUNE_SHARES_MAX)
+        return out_of_range(MGR_TUNE_CPU_SHARES, TUNE_SHARES_MIN, TUNE_SHARES_MAX);
+    t->shares = (uint64_t)value;
+    t->shares_line = AT_RUN_TIME;
+    return NULL;
+}
+
+static const char *edit_limit(struct tune_limit *limit, uint32_t which, int64_t value)
+{
+    if (is_period(which)) {
         if (value < 0 || value > TUNE_PERIOD_MAX || (value && value < TUNE_PERIOD_MIN))
             return out_of_range(which, TUNE_PERIOD_MIN, TUNE_PERIOD_MAX);
         limit->period = (uint64_t)value;
@@ -69,6 +70,14 @@ static const char *edit_one(struct tune *t, uint32_t which, int64_t value)
         limit->quota_line = AT_RUN_TIME;
     }
     return NULL;
+}
+
+static const char *edit_one(struct tune *t, uint32_t which, int64_t value)
+{
+    if (which == MGR_TUNE_CPU_SHARES)
+        return edit_shares(t, value);
+    struct tune_limit *limit = limit_of(t, which);
+    return limit ? edit_limit(limit, which, value) : "invalid argument: no such parameter";
 }
 
 const char *tune_edit_values(struct tune *t, const struct mgr_tune_set *set)
