@@ -42,7 +42,9 @@
 #include "arch/x86_64/klog.h"
 #include "arch/x86_64/platform.h"
 
+#ifndef FAKE_CPUS
 #define FAKE_CPUS 4u
+#endif
 #define FAKE_KHZ  1000000u /* the fake TSC counts nanoseconds */
 
 static struct cpu fake_cpus[FAKE_CPUS];
