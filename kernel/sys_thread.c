@@ -320,19 +320,13 @@ int64_t sys_sc_info(struct thread *self, struct regs *r)
     const struct sc *s = &sc->sc;
     const struct sc_config *config = s->pending ? &s->next : &s->is;
     *info = (struct sc_info){
-        .cpu = s->last_cpu,
         .priority = config->priority,
         .budget_us = tsc_to_us(config->budget),
         .period_us = tsc_to_us(config->period),
-        .used_tsc = s->used,
-        .switches = s->switches,
         .class = config->class,
         .weight = config->weight,
-        .wait_tsc = s->waited,
-        .throttled_tsc = s->throttled,
-        .migrations = s->migrations,
-        .deadline_misses = s->misses,
     };
+    sc_account(s, info);
     memcpy(info->affinity, config->affinity.word, sizeof(info->affinity));
     return OK;
 }

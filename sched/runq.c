@@ -266,6 +266,38 @@ void sc_init(struct sc *sc, const struct sc_config *config)
     apply(sc);
 }
 
+/* The queue whose lock guards its accounts. */
+static struct runq *lock_place(const struct sc *sc)
+{
+    for (;;) {
+        uint32_t on = __atomic_load_n((const uint32_t *)&sc->running, __ATOMIC_ACQUIRE);
+        struct runq *rq = on ? cpus[on - 1]->runq : home(sc);
+        spin_lock(&rq->lock);
+        if (on == __atomic_load_n((const uint32_t *)&sc->running, __ATOMIC_ACQUIRE) &&
+            (on || rq == home(sc)))
+            return rq;
+        spin_unlock(&rq->lock);
+    }
+}
+
+void sc_account(const struct sc *sc, struct sc_info *info)
+{
+    struct runq *rq = lock_place(sc);
+    uint64_t now = rdtsc();
+    uint64_t since = sc->running ? sc->started : sc->waits_since;
+    uint64_t more = now > since ? now - since : 0;
+    info->used_tsc = sc->used + (sc->running ? more : 0);
+    info->wait_tsc = sc->waited + (sc->queued ? more : 0);
+    info->throttled_tsc = sc->throttled;
+    if (sc->exhausted && sc->wants_cpu && !sc->running)
+        info->throttled_tsc += more;
+    info->cpu = sc->last_cpu;
+    info->switches = sc->switches;
+    info->migrations = sc->migrations;
+    info->deadline_misses = sc->misses;
+    spin_unlock(&rq->lock);
+}
+
 void sc_release(struct sc *sc)
 {
     balance_promise(sc, sc->cpu, 0);

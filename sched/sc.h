@@ -5,6 +5,7 @@
 #ifndef SCHED_SC_H
 #define SCHED_SC_H
 
+#include "abi/thread.h"
 #include "lib/list.h"
 #include "sched/cpuset.h"
 #include "sched/timer.h"
@@ -70,6 +71,8 @@ void sched_unready(struct sc *sc);
 struct sc *sched_pick(bool yield);
 /* What sched_pick gave last on this CPU, unless it became unready since. */
 struct sc *sched_current(void);
+/* Its figures up to now, also of the turn or the wait that is not over. */
+void sc_account(const struct sc *sc, struct sc_info *info);
 /* The context is about to be freed: it must be unready; its timer is disarmed. */
 void sc_fini(struct sc *sc);
 /* It is destroyed: what it was promised is free again. Object lock. */

@@ -340,3 +340,33 @@ TEST(random_life)
         end_all();
     }
 }
+
+/* A context alone on its CPU is charged when it is looked at, not only when it stops. */
+TEST(account_of_what_runs_and_waits)
+{
+    struct sc_info info = {0};
+    start();
+    struct sc_config config = sc_fixed(0, 10, 0, 0);
+    sc_init(&sc[0], &config);
+    sc_init(&sc[1], &config);
+    fake_cpu = 0;
+    sched_ready(&sc[0]);
+    look(0, false);
+    uint64_t begin = fake_tsc;
+    fake_tsc += 700;
+    sched_ready(&sc[1]);
+    fake_tsc += 300;
+    sc_account(&sc[0], &info);
+    CHECK_EQ(info.used_tsc, fake_tsc - begin);
+    CHECK_EQ(info.wait_tsc, 0);
+    sc_account(&sc[1], &info);
+    CHECK_EQ(info.used_tsc, 0);
+    CHECK_EQ(info.wait_tsc, 300);
+    sched_unready(&sc[0]);
+    sched_unready(&sc[1]);
+    uint64_t used = sc[0].used;
+    fake_tsc += 5000;
+    sc_account(&sc[0], &info);
+    CHECK_EQ(info.used_tsc, used);
+    stop();
+}
