@@ -145,3 +145,36 @@ def test_top():
         machine.send("q")
         machine.prompt()
         has(machine.command("list"), r"running")
+
+
+def test_shares_divide_a_cpu():
+    vms = harness.VmSet("sched-shares")
+    vms.add("little", SPIN, extra=tune(pin(0), "<shares>512</shares>"))
+    vms.add("much", SPIN, extra=tune(pin(0), "<shares>2048</shares>"))
+    with vms.boot() as machine:
+        machine.prompt()
+        little, much = measure(machine, "little", "much")
+        harness.check(2.7 < much / little < 5.5, f"1:4 became 1:{much / little:.2f}")
+        machine.command("schedinfo little --set cpu_shares=2048")
+        little, much = measure(machine, "little", "much")
+        harness.check(0.7 < much / little < 1.4, f"1:1 became 1:{much / little:.2f}")
+
+
+def test_reservations_are_kept_and_admitted():
+    vms = harness.VmSet("sched-reserved")
+    vms.add("kept", SPIN, extra=tune(pin(0)) + reserve(60000, 100000))
+    vms.add("other", SPIN, extra=tune(pin(0), "<shares>262144</shares>"))
+    vms.add("second", SPIN, autostart=False, extra=tune(pin(0)) + reserve(40000, 100000))
+    with vms.boot() as machine:
+        machine.prompt()
+        text = machine.command("start second")
+        has(text, r"second\.xml:\d+: <domain/metadata/mullion:reservation>: vCPU 0 needs 40\.0 % of "
+                  r"a CPU; of CPUs 0 even the least reserved has promised 60\.0 % of 95 %")
+        has(machine.command("vcpuinfo kept"), r"^Scheduling: +reserved, 60000 us of 100000 us$")
+        kept, other = measure(machine, "kept", "other")
+        share = kept / (kept + other)
+        harness.check(0.5 < share < 0.7, f"60 % became {share:.1%}")
+        machine.command("vcpupin kept 0 1")  # there it fits, and here there is room again
+        has(machine.command("start second"), r"Domain 'second' started")
+        has(machine.command("vcpupin kept 0 0"), r"needs 60\.0 % of a CPU")
+        has(machine.command("vcpupin kept 0"), r"^ 0      1$")
