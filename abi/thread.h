@@ -69,6 +69,7 @@ struct sc_info {
     uint64_t throttled_tsc;   /* it could have run, but its budget was used up */
     uint64_t migrations;      /* from CPU to CPU */
     uint64_t deadline_misses; /* periods in which a reserved context wanted its budget in vain */
+    uint64_t id;              /* in the trace; no other context ever has it */
 };
 
 struct pd_info {
@@ -101,7 +102,9 @@ struct cpu_info {
 enum machine_op {
     MACHINE_RESET = 1, /* chip set's register, keyboard controller, triple fault (user/power.h) */
     MACHINE_CONSOLE, /* arg 1: ring 3 owns serial line and screen, the kernel only logs; 0: back */
-    MACHINE_PANIC    /* crash on purpose (tests of the panic record) */
+    MACHINE_PANIC,   /* crash on purpose (tests of the panic record) */
+    MACHINE_TRACE,   /* arg 1: scheduling events are traced from now on; 0: no more */
+    MACHINE_TRACE_READ /* see abi/trace.h */
 };
 
 #endif

@@ -126,6 +126,30 @@ int64_t client_pin(const char *name, uint32_t flags, const struct mgr_pin_set *s
     return send(MGR_OP_PIN, name, flags, set, sizeof(*set));
 }
 
+int64_t client_trace(enum mgr_trace what)
+{
+    return call(request(MGR_OP_TRACE, NULL, what, 0), 0);
+}
+
+int64_t client_trace_read(uint32_t cpu, uint64_t *position, struct trace_entry *entries,
+                          uint32_t size, uint32_t *count)
+{
+    struct utcb *utcb = request(MGR_OP_TRACE, NULL, MGR_TRACE_READ, cpu | *position << 16);
+    int64_t status = call(utcb, 0);
+    *count = 0;
+    if (status != OK)
+        return status;
+    uint64_t n = utcb->mr[1], next = utcb->mr[2];
+    if (n > size) { /* the rest is asked for again */
+        next -= n - size;
+        n = size;
+    }
+    memcpy(entries, &utcb->mr[MGR_PAYLOAD], n * sizeof(entries[0]));
+    *position = next;
+    *count = (uint32_t)n;
+    return OK;
+}
+
 int64_t client_node(struct mgr_node *node)
 {
     return fetch(MGR_OP_NODE, NULL, 0, node, sizeof(*node));

@@ -4,6 +4,7 @@
 #define CONSOLE_CLIENT_H
 
 #include <stdint.h>
+#include "abi/trace.h"
 #include "manager/protocol.h"
 
 #define CLIENT_DOMAINS 64u
@@ -18,6 +19,10 @@ int64_t client_stats(const char *name, uint32_t vcpu, struct mgr_stats *stats);
 int64_t client_tune(const char *name, uint32_t flags, struct mgr_tune *tune);
 int64_t client_tune_set(const char *name, uint32_t flags, const struct mgr_tune_set *set);
 int64_t client_pin(const char *name, uint32_t flags, const struct mgr_pin_set *set);
+int64_t client_trace(enum mgr_trace what);
+/* Events of a CPU from *position on, which is moved. *count 0: no more. */
+int64_t client_trace_read(uint32_t cpu, uint64_t *position, struct trace_entry *entries,
+                          uint32_t size, uint32_t *count);
 int64_t client_node(struct mgr_node *node);
 int64_t client_host(enum mgr_host how, int force);
 /* At most size bytes of the kernel log from *position on, which is moved. *length 0: no more. */

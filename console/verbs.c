@@ -7,6 +7,7 @@
 #include "abi/status.h"
 #include "console/client.h"
 #include "console/top.h"
+#include "console/verbs_trace.h"
 #include "console/verbs_tune.h"
 #include "user/program.h"
 #include "user/syscall_stubs.h"
@@ -329,6 +330,8 @@ const struct verb verbs[] = {
     {"suspend", VERB_DOMAIN, 0, "<domain>", "suspend a domain", run_suspend},
     {"top", VERB_NONE, OPTION_ONCE, "[--once]",
      "what each virtual CPU does, every second until a key is pressed", run_top},
+    {"trace", VERB_WORD, 0, "on|off|dump",
+     "trace of scheduling events; tools/trace2json draws what dump prints", run_trace},
     {"vcpuinfo", VERB_DOMAIN, OPTION_PRETTY, "<domain> [--pretty]",
      "detailed domain vcpu information", run_vcpuinfo},
     {"vcpupin", VERB_DOMAIN_2, OPTION_TUNE | OPTION_VCPU | OPTION_CPULIST,
@@ -370,6 +373,8 @@ const char *verbs_candidate(void *context, uint32_t index, const char *first, ui
         return i < verb_count ? verbs[i].name : NULL;
     if (index > 1 && verb && verb->run == run_schedinfo)
         return schedinfo_candidate(i);
+    if (index == 1 && verb && verb->run == run_trace)
+        return trace_candidate(i);
     if (index != 1 || !verb || verb->argument == VERB_NONE)
         return NULL;
     if (i == 0 && client_list(briefs, &count) != OK)

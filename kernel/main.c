@@ -19,6 +19,7 @@
 #include "kernel/thread.h"
 #include "lib/string.h"
 #include "sched/sc.h"
+#include "sched/trace.h"
 
 #define POOL_BASE    (6 * MIB) /* besides what CPUs and page tables of much RAM need */
 #define POOL_PER_CPU (64 * 1024ull)
@@ -96,6 +97,8 @@ static void bsp_main(void)
     virt_init();
     cpu_up();
     smp_start((uint32_t)cmdline_number("maxcpus", UINT32_MAX), ap_main);
+    if (cmdline_has("trace") && !trace_switch(true))
+        kprintf("no memory for a trace\n");
     fill_kinfo();
     kprintf("%u CPUs, %llu MHz, kernel pool %llu KiB\n", cpu_count,
             (unsigned long long)tsc_khz / 1000, (unsigned long long)kmem_total() / 1024);

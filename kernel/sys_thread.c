@@ -325,6 +325,7 @@ int64_t sys_sc_info(struct thread *self, struct regs *r)
         .period_us = tsc_to_us(config->period),
         .class = config->class,
         .weight = config->weight,
+        .id = s->id,
     };
     sc_account(s, info);
     memcpy(info->affinity, config->affinity.word, sizeof(info->affinity));

@@ -31,8 +31,13 @@ enum mgr_op {
     MGR_OP_TUNE,       /* mr[1] = MGR_TUNE_* flags, name -> struct mgr_tune */
     /* mr[1] = MGR_TUNE_* flags, name, from mr[MGR_REQUEST] on a struct -> reason if refused */
     MGR_OP_TUNE_SET, /* struct mgr_tune_set */
-    MGR_OP_PIN       /* struct mgr_pin_set */
+    MGR_OP_PIN,      /* struct mgr_pin_set */
+    /* mr[1] = enum mgr_trace, mr[2] = CPU | position << 16 -> mr[1] = events, mr[2] = next
+     * position; struct trace_entry each */
+    MGR_OP_TRACE
 };
+
+enum mgr_trace { MGR_TRACE_OFF, MGR_TRACE_ON, MGR_TRACE_READ };
 
 enum mgr_host { MGR_HOST_POWEROFF, MGR_HOST_REBOOT };
 
@@ -64,6 +69,7 @@ struct mgr_info {
 /* A thread's account with the scheduler (struct sc_info). */
 struct mgr_sched {
     uint32_t cpu, class, priority, weight;
+    uint64_t id; /* in the trace */
     uint64_t budget_us, period_us;
     uint64_t used_ns, wait_ns, throttled_ns;
     uint64_t switches, migrations, deadline_misses;

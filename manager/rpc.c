@@ -6,6 +6,7 @@
 #include "abi/object.h"
 #include "abi/status.h"
 #include "abi/thread.h"
+#include "abi/trace.h"
 #include "manager/host.h"
 #include "manager/tune_edit.h"
 #include "manager/vm.h"
@@ -224,6 +225,32 @@ static uint64_t serve_klog(struct utcb *utcb)
     return MGR_PAYLOAD + (length + 7) / 8;
 }
 
+/* As with the log, the kernel writes where the reply's numbers have to stand; what does not fit
+ * behind them is asked for again. */
+static uint64_t serve_trace(struct utcb *utcb)
+{
+    uint64_t what = utcb->mr[1], arg = utcb->mr[2];
+    const uint64_t room = MGR_PAYLOAD_BYTES / sizeof(struct trace_entry);
+    struct trace_reply *from = (struct trace_reply *)utcb->mr;
+    int64_t status = what == MGR_TRACE_READ
+                         ? sys_machine_control(machine, MACHINE_TRACE_READ, arg)
+                         : sys_machine_control(machine, MACHINE_TRACE, what == MGR_TRACE_ON);
+    if (status != OK)
+        return reply_text(utcb, status, "the kernel has no memory for a trace");
+    if (what != MGR_TRACE_READ)
+        return reply(utcb, OK);
+    uint64_t count = from->count, next = from->next;
+    if (count > room) {
+        next -= count - room;
+        count = room;
+    }
+    memmove(payload(utcb), from->entry, count * sizeof(struct trace_entry));
+    utcb->mr[0] = OK;
+    utcb->mr[1] = count;
+    utcb->mr[2] = next;
+    return MGR_PAYLOAD + count * 2;
+}
+
 static uint64_t serve_console(struct utcb *utcb)
 {
     const struct vm *vm = utcb->mr[1] < VMS_MAX ? vm_at((uint32_t)utcb->mr[1]) : NULL;
@@ -292,6 +319,8 @@ static uint64_t serve_client(struct utcb *utcb, uint32_t words)
     case MGR_OP_TUNE_SET:
     case MGR_OP_PIN:
         return serve_named(utcb, words);
+    case MGR_OP_TRACE:
+        return serve_trace(utcb);
     case MGR_OP_NODE:
         return serve_node(utcb);
     case MGR_OP_KLOG:

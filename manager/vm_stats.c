@@ -41,6 +41,7 @@ static void read_sched(const struct vm *vm, uint32_t i, struct mgr_sched *out)
         return;
     *out = (struct mgr_sched){
         .cpu = (uint32_t)info.cpu,
+        .id = info.id,
         .class = (uint32_t)info.class,
         .priority = (uint32_t)info.priority,
         .weight = (uint32_t)info.weight,

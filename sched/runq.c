@@ -6,6 +6,7 @@
 #include "arch/x86_64/kmem.h"
 #include "arch/x86_64/platform.h"
 #include "sched/balance.h"
+#include "sched/trace.h"
 #include "sched/vtime.h"
 
 #define TURN_US    5000u /* equals of fixed priority take turns this long */
@@ -144,6 +145,7 @@ static void exhaust(struct sc *sc, uint64_t now)
 {
     sc->exhausted = true;
     sc->waits_since = now;
+    trace(TRACE_THROTTLE, sc->id, sc->cpu);
     timer_arm(&sc->replenish, sc->period_end);
 }
 
@@ -240,6 +242,8 @@ static void replenish_fired(struct timer *timer)
         sc->exhausted = sc->left <= 0;
         if (sc->exhausted)
             timer_arm(&sc->replenish, sc->period_end);
+        else
+            trace(TRACE_REPLENISH, sc->id, sc->cpu);
         preempt = queue_it(rq, sc, true);
     }
     spin_unlock(&rq->lock);
@@ -258,7 +262,9 @@ struct sc_config sc_fixed(uint32_t cpu, uint32_t priority, uint64_t budget, uint
 void sc_init(struct sc *sc, const struct sc_config *config)
 {
     uint32_t cpu = cpuset_next_both(&config->affinity, &config->affinity, 0, SCHED_CPUS);
+    static uint32_t last_id;
     *sc = (struct sc){.next = *config, .cpu = cpu, .last_cpu = cpu};
+    sc->id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
     list_init(&sc->ready);
     list_init(&sc->movable);
     list_init(&sc->promises);
@@ -319,6 +325,8 @@ void sched_go_home(struct sc *sc, bool ready)
         spin_unlock(&rq->lock);
         rq = lock_home(sc);
     }
+    if (wakes)
+        trace(TRACE_READY, sc->id, sc->cpu);
     bool preempt = queue_it(rq, sc, wakes);
     uint32_t queued_at = sc->cpu;
     spin_unlock(&rq->lock);
@@ -352,11 +360,14 @@ void sched_unready(struct sc *sc)
         charge(own, sc, rdtsc());
         sc->wants_cpu = false;
         put_off(own, sc);
+        trace(TRACE_BLOCK, sc->id, sc->cpu);
     }
     spin_unlock(&own->lock);
     if (was_current)
         return;
     struct runq *rq = lock_home(sc);
+    if (sc->wants_cpu)
+        trace(TRACE_BLOCK, sc->id, sc->cpu);
     sc->wants_cpu = false;
     if (sc->queued)
         sched_dequeue(rq, sc);
@@ -470,6 +481,8 @@ struct sc *sched_pick(bool yield)
     } else {
         balance_idle(rq);
     }
+    if (next != before)
+        trace(next ? TRACE_RUN : TRACE_IDLE, next ? next->id : 0, cpu->id);
     bool push = next && !list_empty(&rq->movable) && now >= rq->balance_at;
     spin_unlock(&rq->lock);
     if (moved)

@@ -52,6 +52,7 @@ struct sc {
     uint64_t used;          /* TSC cycles in all */
     uint64_t switches, waited, throttled, migrations, misses;
     struct timer replenish;
+    uint32_t id;           /* in the trace */
     struct thread *thread; /* who runs on it; NULL: nobody, it is never queued then */
 };
 

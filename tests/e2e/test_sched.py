@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What a definition or a verb says about CPU time has its effect, or is refused with the place."""
 
+import json
+import os
 import re
 import time
 
@@ -178,3 +180,32 @@ def test_reservations_are_kept_and_admitted():
         has(machine.command("start second"), r"Domain 'second' started")
         has(machine.command("vcpupin kept 0 0"), r"needs 60\.0 % of a CPU")
         has(machine.command("vcpupin kept 0"), r"^ 0      1$")
+
+
+def test_trace_becomes_a_picture():
+    vms = harness.VmSet("sched-trace")
+    vms.add("a", SPIN, extra=tune(pin(0))).add("b", SPIN, extra=tune(pin(0)))
+    with vms.boot() as machine:
+        machine.prompt()
+        has(machine.command("trace on"), r"^Scheduling events are traced$")
+        measure(machine, "a", "b")
+        has(machine.command("trace off"), r"not traced any more")
+        dump = os.path.join(harness.LOGS, "sched-trace.txt")
+        with open(dump, "w", encoding="utf-8") as f:
+            f.write(machine.command("trace dump"))
+    picture = dump[:-4] + ".json"
+    harness.tool("tools/trace2json", dump, picture)
+    with open(picture, encoding="utf-8") as f:
+        events = json.load(f)["traceEvents"]
+    spans = [e for e in events if e["ph"] == "X"]
+    on_cpu = [e for e in spans if e["pid"] == 1 and e["tid"] == 0]
+    for guest in "ab":
+        turns = [e["dur"] for e in on_cpu if e["name"] == f"{guest} vcpu 0"]
+        harness.check(len(turns) > 10, f"{guest} had {len(turns)} turns on CPU 0")
+    on_cpu.sort(key=lambda e: e["ts"])
+    for this, following in zip(on_cpu, on_cpu[1:]):
+        harness.check(this["ts"] + this["dur"] <= following["ts"] + 0.01,
+                      f"two at once on CPU 0: {this} {following}")
+    names = {e["args"]["name"] for e in events if e["ph"] == "M"}
+    harness.check({"host CPUs", "CPU 0", "CPU 1", "a", "b", "emulator"} <= names, f"{names}")
+    harness.check(any(e["name"] == "waits" for e in spans), "nobody ever waited")

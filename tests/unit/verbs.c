@@ -138,6 +138,23 @@ int64_t client_pin(const char *name, uint32_t flags, const struct mgr_pin_set *s
     last_pin = *set;
     return find(name) ? 0 : -1;
 }
+static enum mgr_trace last_trace;
+int64_t client_trace(enum mgr_trace what)
+{
+    last_trace = what;
+    return 0;
+}
+/* CPU 0 has three events, the others none. */
+int64_t client_trace_read(uint32_t cpu, uint64_t *position, struct trace_entry *entries,
+                          uint32_t size, uint32_t *count)
+{
+    *count = !cpu && !*position && size >= 3 ? 3 : 0;
+    for (uint32_t i = 0; i < *count; i++)
+        entries[i] =
+            (struct trace_entry){.tsc = 0x1000 + i, .sc = 7 + i, .event = (uint16_t)(i + 1)};
+    *position += *count;
+    return 0;
+}
 int64_t client_node(struct mgr_node *node)
 {
     memset(node, 0, sizeof(*node));
@@ -168,6 +185,7 @@ const char *client_reason(void)
 #include "lib/cpulist.c"
 #include "console/format.c"
 #include "console/verbs_tune.c"
+#include "console/verbs_trace.c"
 #include "console/top.c"
 #include "console/command.c"
 #include "console/verbs.c"
@@ -362,6 +380,19 @@ TEST(top_shows_what_moved)
     CHECK(strstr(run("top alpha"), "unexpected data 'alpha'"));
     for (const char *line = bytes; *line; line += strcspn(line, "\n") + 1)
         CHECK(strcspn(line, "\n") < 80);
+}
+
+TEST(trace)
+{
+    CHECK(!strcmp(run("trace on"), "Scheduling events are traced\n\n"));
+    CHECK_EQ(last_trace, MGR_TRACE_ON);
+    CHECK(strstr(run("trace off"), "not traced") && last_trace == MGR_TRACE_OFF);
+    run("trace dump");
+    CHECK(!strncmp(bytes, "trace begin 4 2300000\ntrace name 0 alpha vcpu 0\n", 48));
+    CHECK(strstr(bytes, "trace name 0 beta emulator\ntrace 0 1000 run 7 0\ntrace 0 1001 idle 8 0\n"
+                        "trace 0 1002 ready 9 0\ntrace end\n"));
+    CHECK(strstr(run("trace"), "'on', 'off' or 'dump'") && strstr(run("trace x"), "error"));
+    CHECK(!strcmp(verbs_candidate(NULL, 1, "trace", 2), "dump"));
 }
 
 TEST(help_and_log)

@@ -30,6 +30,7 @@
 #include "sched/balance.c"
 #include "sched/heap.c"
 #include "sched/runq.c"
+#include "sched/trace.c"
 #include "sched/timer.c"
 #include "sched/vtime.c"
 
