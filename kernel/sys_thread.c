@@ -316,20 +316,22 @@ int64_t sys_sc_params(struct thread *self, struct regs *r)
 int64_t sys_sc_info(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct sc_object, sc, r->rdi, OBJ_SC, RIGHT_CONTROL);
-    struct sc_info *info = (struct sc_info *)self->utcb->mr;
     const struct sc *s = &sc->sc;
     const struct sc_config *config = s->pending ? &s->next : &s->is;
+    struct sc_info *info = (struct sc_info *)self->utcb->mr;
+    /* What it does since the last account; that may end on another CPU while this looks. */
+    uint64_t now = rdtsc(), waits = now - MIN(now, s->waits_since);
     *info = (struct sc_info){
         .cpu = s->last_cpu,
         .priority = config->priority,
         .budget_us = tsc_to_us(config->budget),
         .period_us = tsc_to_us(config->period),
-        .used_tsc = s->used,
+        .used_tsc = s->used + (s->running ? now - MIN(now, s->started) : 0),
         .switches = s->switches,
         .class = config->class,
         .weight = config->weight,
-        .wait_tsc = s->waited,
-        .throttled_tsc = s->throttled,
+        .wait_tsc = s->waited + (s->queued ? waits : 0),
+        .throttled_tsc = s->throttled + (s->exhausted && s->wants_cpu ? waits : 0),
         .migrations = s->migrations,
         .deadline_misses = s->misses,
     };
