@@ -316,9 +316,9 @@ int64_t sys_sc_params(struct thread *self, struct regs *r)
 int64_t sys_sc_info(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct sc_object, sc, r->rdi, OBJ_SC, RIGHT_CONTROL);
-    struct sc_info *info = (struct sc_info *)self->utcb->mr;
     const struct sc *s = &sc->sc;
     const struct sc_config *config = s->pending ? &s->next : &s->is;
+    struct sc_info *info = (struct sc_info *)self->utcb->mr;
     *info = (struct sc_info){
         .priority = config->priority,
         .budget_us = tsc_to_us(config->budget),
