@@ -28,11 +28,11 @@ static struct utcb *request(enum mgr_op op, const char *name, uint64_t a, uint64
 }
 
 /* The manager is trusted not to lie, but it may be of another mind about the call. */
-static int64_t call(struct utcb *utcb, uint32_t recv_slot)
+static int64_t call_words(struct utcb *utcb, uint32_t words, uint32_t recv_slot)
 {
     uint64_t result, badge;
     utcb->recv_slot = recv_slot;
-    int64_t status = sys_portal_call(SLOT_PARENT, MGR_PAYLOAD + MGR_NAME / 8, 0, &result, &badge);
+    int64_t status = sys_portal_call(SLOT_PARENT, words, 0, &result, &badge);
     utcb->recv_slot = 0;
     if (status != OK) {
         snprintf(reason, sizeof(reason), "the manager does not answer: status %lld",
@@ -45,6 +45,20 @@ static int64_t call(struct utcb *utcb, uint32_t recv_slot)
         reason[length] = 0;
     }
     return (int64_t)utcb->mr[0];
+}
+
+static int64_t call(struct utcb *utcb, uint32_t recv_slot)
+{
+    return call_words(utcb, MGR_REQUEST, recv_slot);
+}
+
+/* A structure behind the name. */
+static int64_t send(enum mgr_op op, const char *name, uint64_t number, const void *data,
+                    size_t size)
+{
+    struct utcb *utcb = request(op, name, number, 0);
+    memcpy(&utcb->mr[MGR_REQUEST], data, size);
+    return call_words(utcb, MGR_REQUEST + (uint32_t)((size + 7) / 8), 0);
 }
 
 static int64_t fetch(enum mgr_op op, const char *name, uint64_t number, void *to, size_t size)
@@ -95,6 +109,45 @@ int64_t client_refresh(const char *name)
 int64_t client_stats(const char *name, uint32_t vcpu, struct mgr_stats *stats)
 {
     return fetch(MGR_OP_STATS, name, vcpu, stats, sizeof(*stats));
+}
+
+int64_t client_tune(const char *name, uint32_t flags, struct mgr_tune *tune)
+{
+    return fetch(MGR_OP_TUNE, name, flags, tune, sizeof(*tune));
+}
+
+int64_t client_tune_set(const char *name, uint32_t flags, const struct mgr_tune_set *set)
+{
+    return send(MGR_OP_TUNE_SET, name, flags, set, sizeof(*set));
+}
+
+int64_t client_pin(const char *name, uint32_t flags, const struct mgr_pin_set *set)
+{
+    return send(MGR_OP_PIN, name, flags, set, sizeof(*set));
+}
+
+int64_t client_trace(enum mgr_trace what)
+{
+    return call(request(MGR_OP_TRACE, NULL, what, 0), 0);
+}
+
+int64_t client_trace_read(uint32_t cpu, uint64_t *position, struct trace_entry *entries,
+                          uint32_t size, uint32_t *count)
+{
+    struct utcb *utcb = request(MGR_OP_TRACE, NULL, MGR_TRACE_READ, cpu | *position << 16);
+    int64_t status = call(utcb, 0);
+    *count = 0;
+    if (status != OK)
+        return status;
+    uint64_t n = utcb->mr[1], next = utcb->mr[2];
+    if (n > size) { /* the rest is asked for again */
+        next -= n - size;
+        n = size;
+    }
+    memcpy(entries, &utcb->mr[MGR_PAYLOAD], n * sizeof(entries[0]));
+    *position = next;
+    *count = (uint32_t)n;
+    return OK;
 }
 
 int64_t client_node(struct mgr_node *node)

@@ -4,6 +4,7 @@
 #define CONSOLE_CLIENT_H
 
 #include <stdint.h>
+#include "abi/trace.h"
 #include "manager/protocol.h"
 
 #define CLIENT_DOMAINS 64u
@@ -14,6 +15,14 @@ int64_t client_info(const char *name, struct mgr_info *info);
 int64_t client_act(const char *name, enum vm_input verb);
 int64_t client_refresh(const char *name);
 int64_t client_stats(const char *name, uint32_t vcpu, struct mgr_stats *stats);
+/* flags: MGR_TUNE_*. */
+int64_t client_tune(const char *name, uint32_t flags, struct mgr_tune *tune);
+int64_t client_tune_set(const char *name, uint32_t flags, const struct mgr_tune_set *set);
+int64_t client_pin(const char *name, uint32_t flags, const struct mgr_pin_set *set);
+int64_t client_trace(enum mgr_trace what);
+/* Events of a CPU from *position on, which is moved. *count 0: no more. */
+int64_t client_trace_read(uint32_t cpu, uint64_t *position, struct trace_entry *entries,
+                          uint32_t size, uint32_t *count);
 int64_t client_node(struct mgr_node *node);
 /* The host's devices from `first` on, at most `max`; *count: how many were given. */
 /* disks: VMM_MAX_DISKS of them. */

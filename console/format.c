@@ -6,7 +6,9 @@
 #include <string.h>
 #include "abi/kinfo.h"
 #include "abi/object.h"
+#include "abi/thread.h"
 #include "abi/vcpu.h"
+#include "lib/cpulist.h"
 
 void text_add(struct text *text, const char *format, ...)
 {
@@ -151,6 +153,7 @@ void format_stats_head(struct text *text, const char *name, const struct mgr_sta
     uint64_t memory = stats->memory / 1024;
     text_add(text, "Domain: '%s'\n", name);
     text_add(text, "  state.state=%u\n", state_number(stats->vm_state));
+    text_add(text, "  cpu.time=%llu\n", (unsigned long long)stats->domain_ns);
     text_add(text, "  balloon.current=%llu\n",
              (unsigned long long)(balloon < memory ? memory - balloon : 0));
     text_add(text, "  balloon.maximum=%llu\n", (unsigned long long)memory);
@@ -205,10 +208,46 @@ static const char *const exit_name[VCPU_EXITS] = {
     [VCPU_EXIT_DEBUG] = "debug",
 };
 
+/* libvirt's names first; it has none for the others. */
+static void add_sched(struct text *text, uint32_t vcpu, const struct mgr_stats *stats)
+{
+    const struct mgr_sched *s = &stats->sched;
+    const struct {
+        const char *name;
+        uint64_t value;
+    } fields[] = {
+        {"time", s->used_ns},
+        {"wait", s->wait_ns},
+        {"delay", s->wait_ns},
+        {"guest_time", stats->guest_ns},
+        {"steal", stats->steal_ns},
+        {"throttled", s->throttled_ns},
+        {"switches.sum", s->switches},
+        {"migrations.sum", s->migrations},
+        {"deadline_misses.sum", s->deadline_misses},
+        {"host_cpu", s->cpu},
+    };
+    text_add(text, "  vcpu.%u.halted=%s\n", (unsigned)vcpu,
+             stats->state == VCPU_RUN_HALTED ? "yes" : "no");
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        text_add(text, "  vcpu.%u.%s=%llu\n", (unsigned)vcpu, fields[i].name,
+                 (unsigned long long)fields[i].value);
+}
+
+void format_stats_emulator(struct text *text, const struct mgr_stats *stats)
+{
+    const struct mgr_sched *s = &stats->emulator;
+    text_add(text, "  emulator.time=%llu\n  emulator.wait=%llu\n", (unsigned long long)s->used_ns,
+             (unsigned long long)s->wait_ns);
+    text_add(text, "  emulator.throttled=%llu\n  emulator.migrations.sum=%llu\n",
+             (unsigned long long)s->throttled_ns, (unsigned long long)s->migrations);
+    text_add(text, "  emulator.host_cpu=%u\n", (unsigned)s->cpu);
+}
+
 void format_stats_vcpu(struct text *text, uint32_t vcpu, const struct mgr_stats *stats)
 {
     text_add(text, "  vcpu.%u.state=%u\n", (unsigned)vcpu, stats->state == 1 ? 2u : 1u);
-    text_add(text, "  vcpu.%u.time=%llu\n", (unsigned)vcpu, (unsigned long long)stats->run_ns);
+    add_sched(text, vcpu, stats);
     for (uint32_t i = 0; i < VCPU_STATS; i++) {
         if (stat_name[i])
             text_add(text, "  vcpu.%u.%s.sum=%llu\n", (unsigned)vcpu, stat_name[i],
@@ -219,14 +258,48 @@ void format_stats_vcpu(struct text *text, uint32_t vcpu, const struct mgr_stats 
                  (unsigned long long)stats->exits[i]);
 }
 
-void format_vcpuinfo(struct text *text, uint32_t vcpu, const struct mgr_stats *stats,
-                     uint32_t host_cpus)
+static void add_affinity(struct text *text, const struct tune_set *set, uint32_t host_cpus,
+                         bool pretty)
 {
+    char list[CPULIST_TEXT];
+    if (host_cpus > TUNE_CPUS)
+        host_cpus = TUNE_CPUS;
+    text_add(text, "%-16s", "CPU Affinity:");
+    if (pretty) {
+        cpulist_format(set->word, host_cpus, list, sizeof(list));
+        text_add(text, "%s (out of %u)\n", list, (unsigned)host_cpus);
+        return;
+    }
+    for (uint32_t i = 0; i < host_cpus; i++)
+        text_add(text, "%c", set->word[i / 64] >> i % 64 & 1 ? 'y' : '-');
+    text_add(text, "\n");
+}
+
+static void add_class(struct text *text, const struct mgr_sched *s)
+{
+    static const char *const names[] = {
+        [SC_SHARED] = "shared", [SC_RESERVED] = "reserved", [SC_FIXED] = "fixed"};
+    text_add(text, "%-16s%s", "Scheduling:", s->class <= SC_FIXED ? names[s->class] : "unknown");
+    if (s->class == SC_SHARED)
+        text_add(text, ", weight %u", (unsigned)s->weight);
+    if (s->class == SC_FIXED)
+        text_add(text, ", priority %u", (unsigned)s->priority);
+    if (s->budget_us)
+        text_add(text, ", %s%llu us of %llu us", s->class == SC_RESERVED ? "" : "at most ",
+                 (unsigned long long)s->budget_us, (unsigned long long)s->period_us);
+    text_add(text, "\n");
+}
+
+/* virsh's lines, then our own. */
+void format_vcpuinfo(struct text *text, uint32_t vcpu, const struct mgr_stats *stats,
+                     uint32_t host_cpus, bool pretty)
+{
+    const struct mgr_sched *s = &stats->sched;
     bool on = lifecycle_has_vmm((enum vm_state)stats->vm_state);
     bool halted = on && stats->state == VCPU_RUN_HALTED;
     text_add(text, "%-16s%u\n", "VCPU:", (unsigned)vcpu);
     if (on)
-        text_add(text, "%-16s%u\n", "CPU:", (unsigned)stats->host_cpu);
+        text_add(text, "%-16s%u\n", "CPU:", (unsigned)s->cpu);
     else
         text_add(text, "%-16sN/A\n", "CPU:");
     if (on)
@@ -234,11 +307,17 @@ void format_vcpuinfo(struct text *text, uint32_t vcpu, const struct mgr_stats *s
                  "State:", stats->state == 3 ? "paused" : (halted ? "idle" : "running"));
     else
         text_add(text, "%-16sN/A\n", "State:");
-    add_seconds(text, "CPU time:", stats->run_ns);
-    text_add(text, "%-16s", "CPU Affinity:");
-    for (uint32_t i = 0; i < host_cpus && i < DOMAIN_CPUSET_CPUS; i++)
-        text_add(text, "%c", stats->cpuset[i / 64] >> i % 64 & 1 ? 'y' : '-');
-    text_add(text, "\n\n");
+    add_seconds(text, "CPU time:", s->used_ns);
+    add_affinity(text, &stats->cpuset, host_cpus, pretty);
+    if (on) {
+        add_class(text, s);
+        add_seconds(text, "Wait time:", s->wait_ns);
+        add_seconds(text, "Steal time:", stats->steal_ns);
+        add_seconds(text, "Throttled:", s->throttled_ns);
+        text_add(text, "%-16s%llu\n", "Migrations:", (unsigned long long)s->migrations);
+        text_add(text, "%-16s%llu\n", "Missed:", (unsigned long long)s->deadline_misses);
+    }
+    text_add(text, "\n");
 }
 
 static void add_kib(struct text *text, const char *label, uint64_t bytes)

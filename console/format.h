@@ -22,8 +22,9 @@ void format_list(struct text *text, const struct mgr_brief *briefs, uint32_t cou
 void format_info(struct text *text, const struct mgr_info *info);
 void format_stats_head(struct text *text, const char *name, const struct mgr_stats *stats);
 void format_stats_vcpu(struct text *text, uint32_t vcpu, const struct mgr_stats *stats);
+void format_stats_emulator(struct text *text, const struct mgr_stats *stats);
 void format_vcpuinfo(struct text *text, uint32_t vcpu, const struct mgr_stats *stats,
-                     uint32_t host_cpus);
+                     uint32_t host_cpus, bool pretty);
 void format_disks(struct text *text, const struct mgr_disk *disks, uint32_t count);
 void format_disk_stats(struct text *text, const struct mgr_disk *disk);
 void format_node(struct text *text, const struct mgr_node *node);

@@ -189,7 +189,8 @@ static void complete(struct line_editor *e)
     if (!m.count)
         return;
     insert(e, m.common + strlen(word), strlen(m.common) - strlen(word));
-    if (m.count == 1)
+    size_t length = strlen(m.common);
+    if (m.count == 1 && (!length || m.common[length - 1] != '=')) /* a value follows "name=" */
         insert(e, " ", 1);
     else if (!strcmp(m.common, word))
         list_matches(e, index, first, word);

@@ -10,6 +10,7 @@
 #include "console/guest.h"
 #include "console/line_editor.h"
 #include "console/terminal.h"
+#include "console/top.h"
 #include "console/verbs.h"
 #include "user/program.h"
 #include "user/syscall_stubs.h"
@@ -23,6 +24,7 @@
 #define PROMPT_REST_NS 1000000000ull /* console=all: the prompt comes back after such a silence */
 /* console=all: other lines wait while one is being typed, or while the attached guest is writing
  * one, until that rests for so long. */
+#define TOP_LINES   24u
 #define TYPING_NS   1000000000ull
 #define MID_LINE_NS 300000000ull
 #define HELD_SIZE   (16u << 10)
@@ -36,7 +38,8 @@ static struct guest *attached; /* NULL: at the prompt */
 static enum mgr_channel attached_channel;
 static uint64_t klog_position, klog_next_ns, started_ns, prefix_next_ns;
 static uint64_t output_ns, prompt_next_ns, key_ns, attached_ns;
-static bool mid_line; /* the attached guest has left its line unfinished */
+static uint64_t top_next_ns; /* 0: no picture of top is shown */
+static bool mid_line;        /* the attached guest has left its line unfinished */
 static char text_bytes[TEXT_SIZE], held[HELD_SIZE];
 static size_t held_used;
 
@@ -74,7 +77,9 @@ static uint64_t hold_until(void)
     uint64_t until = 0;
     if (!config->all)
         return 0;
-    if (attached)
+    if (top_next_ns)
+        until = time_ns() + TOP_NS; /* lines wait until it is left */
+    else if (attached)
         until = mid_line ? attached_ns + MID_LINE_NS : 0;
     else if (editor.length)
         until = key_ns + TYPING_NS;
@@ -126,7 +131,7 @@ static void show_prompt(void)
 {
     uint64_t now = time_ns();
     prompt_next_ns = 0;
-    if (attached || editor.shown)
+    if (attached || editor.shown || top_next_ns)
         return;
     if (config->all && now - output_ns < PROMPT_REST_NS)
         prompt_next_ns = output_ns + PROMPT_REST_NS;
@@ -218,7 +223,7 @@ static void show_klog(void)
     char bytes[1024];
     uint32_t length;
     uint64_t now = time_ns();
-    if (now < klog_next_ns || attached || hold_until())
+    if (now < klog_next_ns || attached || top_next_ns || hold_until())
         return;
     klog_next_ns = now + (now - started_ns < BOOT_NS ? KLOG_BOOT_NS : KLOG_NS);
     while (client_klog(&klog_position, bytes, sizeof(bytes), &length) == OK && length) {
@@ -261,6 +266,36 @@ static void attach(void)
     show_attached(last, guest_scrollback(guest, attached_channel, last));
 }
 
+/* A picture of top in place of the one before. */
+static void show_top(void)
+{
+    static const char home[] = "\x1b[H\x1b[2J";
+    struct text text = {text_bytes, sizeof(text_bytes), 0};
+    uint64_t now = time_ns();
+    if (!top_next_ns || now < top_next_ns)
+        return;
+    text.bytes[0] = 0;
+    top_look(now, TOP_LINES - 1, &text);
+    text_add(&text, "any key ends\n");
+    terminal_write(home, sizeof(home) - 1);
+    terminal_text(text.bytes, text.used);
+    top_next_ns = now + TOP_NS;
+}
+
+static void start_top(void)
+{
+    verbs_top = false;
+    top_begin();
+    top_look(time_ns(), 0, NULL);
+    top_next_ns = time_ns() + TOP_NS / 4;
+}
+
+static void end_top(void)
+{
+    top_next_ns = 0;
+    line_next(&editor);
+}
+
 static void run_line(void)
 {
     struct text text = {text_bytes, sizeof(text_bytes), 0};
@@ -270,7 +305,9 @@ static void run_line(void)
     if (verbs_attach.wanted)
         attach();
     klog_next_ns = 0;
-    if (!attached)
+    if (verbs_top)
+        start_top();
+    else if (!attached)
         line_next(&editor);
 }
 
@@ -279,7 +316,9 @@ static void type(const uint8_t *bytes, size_t length)
 {
     key_ns = time_ns();
     for (size_t i = 0; i < length; i++) {
-        if (!attached) {
+        if (top_next_ns) {
+            end_top();
+        } else if (!attached) {
             line_show(&editor);
             if (line_key(&editor, bytes[i]))
                 run_line();
@@ -302,8 +341,10 @@ static void wait_for_events(uint64_t *bits)
 {
     uint64_t now = time_ns(), poll = terminal_poll_ns();
     uint64_t hold = hold_until();
-    uint64_t next = hold ? hold : earlier(attached ? 0 : klog_next_ns, prefix_next_ns);
+    uint64_t next =
+        hold ? hold : earlier(attached || top_next_ns ? 0 : klog_next_ns, prefix_next_ns);
     next = earlier(next, prompt_next_ns);
+    next = earlier(next, top_next_ns);
     next = earlier(next, resting ? rest_next_ns : 0);
     next = earlier(next, terminal_refresh(now));
     next = earlier(next, poll ? now + poll : 0);
@@ -339,6 +380,7 @@ int program_main(const struct program_args *args, const void *data)
         size_t n;
         while ((n = terminal_read(typed, sizeof(typed))))
             type(typed, n);
+        show_top();
         show_klog();
         drain_guests(bits);
         tick_prefixes();

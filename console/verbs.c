@@ -6,6 +6,9 @@
 #include "abi/object.h"
 #include "abi/status.h"
 #include "console/client.h"
+#include "console/top.h"
+#include "console/verbs_trace.h"
+#include "console/verbs_tune.h"
 #include "user/program.h"
 #include "user/syscall_stubs.h"
 
@@ -14,6 +17,7 @@
 #define PAUSES     1000u /* 5 s for a guest to stand still */
 
 struct attach_request verbs_attach;
+bool verbs_top;
 
 static void add_error(struct text *text, const char *what, const char *name)
 {
@@ -162,12 +166,13 @@ static void run_resume(const struct command *c, struct text *text)
 
 static void run_console(const struct command *c, struct text *text)
 {
-    if (c->extra && strcmp(c->extra, "serial") && strcmp(c->extra, "virtio")) {
-        text_add(text, "error: a console is 'serial' or 'virtio', not '%s'\n\n", c->extra);
+    const char *extra = c->word[0];
+    if (extra && strcmp(extra, "serial") && strcmp(extra, "virtio")) {
+        text_add(text, "error: a console is 'serial' or 'virtio', not '%s'\n\n", extra);
         return;
     }
     verbs_attach.wanted = true;
-    verbs_attach.virtio = c->extra && !strcmp(c->extra, "virtio");
+    verbs_attach.virtio = extra && !strcmp(extra, "virtio");
     snprintf(verbs_attach.name, sizeof(verbs_attach.name), "%s", c->domain);
 }
 
@@ -184,14 +189,16 @@ static void for_each_vcpu(const struct command *c, struct text *text, bool info)
             return;
         }
         if (info)
-            format_vcpuinfo(text, i, &stats, node.cpus);
+            format_vcpuinfo(text, i, &stats, node.cpus, c->options & OPTION_PRETTY);
         else if (!i)
             format_stats_head(text, c->domain, &stats);
         if (!info)
             format_stats_vcpu(text, i, &stats);
     }
-    if (!info)
+    if (!info) {
+        format_stats_emulator(text, &stats);
         text_add(text, "\n");
+    }
 }
 
 static void run_domstats(const struct command *c, struct text *text)
@@ -239,13 +246,31 @@ static void run_domblkstat(const struct command *c, struct text *text)
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
-        if (c->extra && strcmp(c->extra, disks[i].target))
+        if (c->word[0] && strcmp(c->word[0], disks[i].target))
             continue;
         format_disk_stats(text, &disks[i]);
         shown++;
     }
-    if (!shown && c->extra)
-        text_add(text, "error: invalid path '%s' not assigned to domain\n\n", c->extra);
+    if (!shown && c->word[0])
+        text_add(text, "error: invalid path '%s' not assigned to domain\n\n", c->word[0]);
+}
+
+#define ONCE_NS 500000000ull /* between the two looks of --once */
+
+/* The picture that is drawn again and again is the main loop's. */
+static void run_top(const struct command *c, struct text *text)
+{
+    if (!(c->options & OPTION_ONCE)) {
+        verbs_top = true;
+        return;
+    }
+    top_begin();
+    top_look(time_ns(), 0, NULL); /* asks for fresh counters */
+    sleep_ns(REFRESH_NS);
+    top_look(time_ns(), 0, NULL);
+    sleep_ns(ONCE_NS);
+    top_look(time_ns(), UINT32_MAX, text);
+    text_add(text, "\n");
 }
 
 static void run_nodeinfo(const struct command *c, struct text *text)
@@ -323,17 +348,20 @@ static void run_help(const struct command *c, struct text *text)
 }
 
 const struct verb verbs[] = {
-    {"console", VERB_DOMAIN_WORD, 0, "<domain> [serial|virtio]",
+    {"console", VERB_DOMAIN_1, 0, "<domain> [serial|virtio]",
      "connect to the guest console; Ctrl-] leaves it", run_console},
     {"destroy", VERB_DOMAIN, 0, "<domain>", "destroy (stop) a domain", run_destroy},
     {"dmesg", VERB_NONE, 0, "", "kernel log of the hypervisor", run_dmesg},
     {"domblklist", VERB_DOMAIN, 0, "<domain>", "list all domain blocks", run_domblklist},
-    {"domblkstat", VERB_DOMAIN_WORD, 0, "<domain> [<device>]",
+    {"domblkstat", VERB_DOMAIN_1, 0, "<domain> [<device>]",
      "get device block stats for a domain", run_domblkstat},
     {"dominfo", VERB_DOMAIN, 0, "<domain>", "domain information", run_dominfo},
     {"domstate", VERB_DOMAIN, 0, "<domain>", "domain state", run_domstate},
     {"domstats", VERB_WORD, 0, "[<domain>]", "get statistics about one or all domains",
      run_domstats},
+    {"emulatorpin", VERB_DOMAIN_1, OPTION_TUNE | OPTION_CPULIST,
+     "<domain> [<cpulist>] [--live] [--config] [--current]",
+     "control or query domain emulator affinity", run_emulatorpin},
     {"help", VERB_WORD, 0, "[<command>]", "print help", run_help},
     {"list", VERB_NONE, OPTION_ALL | OPTION_INACTIVE | OPTION_NAME, "[--all] [--inactive] [--name]",
      "list domains", run_list},
@@ -343,13 +371,24 @@ const struct verb verbs[] = {
      "shut all domains down (at once with --force), restart the host", run_reboot_host},
     {"reset", VERB_DOMAIN, 0, "<domain>", "reset a domain", run_reset},
     {"resume", VERB_DOMAIN, 0, "<domain>", "resume a domain", run_resume},
+    {"schedinfo", VERB_DOMAIN_ANY, OPTION_TUNE | OPTION_SET,
+     "<domain> [--set <name=value>...] [--live] [--config] [--current]",
+     "show/set scheduler parameters", run_schedinfo},
     {"shutdown", VERB_DOMAIN, 0, "<domain>", "gracefully shutdown a domain", run_shutdown},
     {"shutdown-host", VERB_NONE, OPTION_FORCE, "[--force]",
      "shut all domains down (at once with --force), power the host off", run_shutdown_host},
     {"start", VERB_DOMAIN, 0, "<domain>", "start a (previously defined) inactive domain",
      run_start},
     {"suspend", VERB_DOMAIN, 0, "<domain>", "suspend a domain", run_suspend},
-    {"vcpuinfo", VERB_DOMAIN, 0, "<domain>", "detailed domain vcpu information", run_vcpuinfo},
+    {"top", VERB_NONE, OPTION_ONCE, "[--once]",
+     "what each virtual CPU does, every second until a key is pressed", run_top},
+    {"trace", VERB_WORD, 0, "on|off|dump",
+     "trace of scheduling events; tools/trace2json draws what dump prints", run_trace},
+    {"vcpuinfo", VERB_DOMAIN, OPTION_PRETTY, "<domain> [--pretty]",
+     "detailed domain vcpu information", run_vcpuinfo},
+    {"vcpupin", VERB_DOMAIN_2, OPTION_TUNE | OPTION_VCPU | OPTION_CPULIST,
+     "<domain> [<vcpu>] [<cpulist>] [--live] [--config] [--current]",
+     "control or query domain vcpu affinity", run_vcpupin},
     {NULL, VERB_NONE, 0, NULL, NULL, NULL},
 };
 
@@ -384,6 +423,10 @@ const char *verbs_candidate(void *context, uint32_t index, const char *first, ui
         verb_count++;
     if (index == 0 || (index == 1 && !strcmp(first, "help")))
         return i < verb_count ? verbs[i].name : NULL;
+    if (index > 1 && verb && verb->run == run_schedinfo)
+        return schedinfo_candidate(i);
+    if (index == 1 && verb && verb->run == run_trace)
+        return trace_candidate(i);
     if (index != 1 || !verb || verb->argument == VERB_NONE)
         return NULL;
     if (i == 0 && client_list(briefs, &count) != OK)

@@ -7,23 +7,44 @@
 #include <stdint.h>
 #include "console/format.h"
 
-#define VERB_ARGS 8u
+#define VERB_WORDS_MAX 9u
 
 struct command {
     char line[256]; /* cut into words */
     const char *verb;
-    const char *domain; /* NULL: none given */
-    const char *extra;  /* second word that is no option */
-    uint32_t options;   /* OPTION_* */
+    const char *domain;               /* NULL: none given */
+    const char *word[VERB_WORDS_MAX]; /* behind it, that are no options */
+    uint32_t word_count;
+    const char *vcpu, *cpulist; /* values of these options; NULL: not given */
+    uint32_t options;           /* OPTION_* */
 };
 
 #define OPTION_ALL      0x1u
 #define OPTION_INACTIVE 0x2u
 #define OPTION_FORCE    0x4u
 #define OPTION_NAME     0x8u
+#define OPTION_SET      0x10u
+#define OPTION_LIVE     0x20u
+#define OPTION_CONFIG   0x40u
+#define OPTION_CURRENT  0x80u
+#define OPTION_ONCE     0x100u
+#define OPTION_PRETTY   0x200u
+#define OPTION_DOMAIN   0x400u /* these have values */
+#define OPTION_VCPU     0x800u
+#define OPTION_CPULIST  0x1000u
+#define OPTION_TUNE     (OPTION_LIVE | OPTION_CONFIG | OPTION_CURRENT)
 
-/* VERB_DOMAIN_WORD: a domain, and perhaps one word more. */
-enum verb_argument { VERB_NONE, VERB_DOMAIN, VERB_DOMAIN_WORD, VERB_WORD };
+/* What stands behind the verb: nothing, a domain, perhaps a word; VERB_DOMAIN_n: up to n words
+ * more.
+ */
+enum verb_argument {
+    VERB_NONE,
+    VERB_WORD,
+    VERB_DOMAIN,
+    VERB_DOMAIN_1,
+    VERB_DOMAIN_2,
+    VERB_DOMAIN_ANY
+};
 
 struct verb {
     const char *name;
@@ -52,5 +73,7 @@ struct attach_request {
     bool virtio; /* the virtio console although there is a serial port */
 };
 extern struct attach_request verbs_attach;
+/* `top` was asked for: set by the verb, taken by the main loop. */
+extern bool verbs_top;
 
 #endif

@@ -18,6 +18,7 @@
 #include "kernel/thread.h"
 #include "lib/string.h"
 #include "sched/sc.h"
+#include "sched/trace.h"
 
 struct kinfo *kinfo;
 static const struct bootinfo *boot;
@@ -72,6 +73,8 @@ static void bsp_main(void)
     virt_init();
     cpu_up();
     smp_start(boot, ap_main);
+    if (cmdline_has("trace") && !trace_switch(true))
+        kprintf("no memory for a trace\n");
     fill_kinfo();
     kprintf("%u CPUs, %llu MHz, kernel pool %llu KiB\n", cpu_count,
             (unsigned long long)tsc_khz / 1000, (unsigned long long)kmem_total() / 1024);

@@ -7,6 +7,7 @@
 #include "arch/x86_64/klog.h"
 #include "arch/x86_64/platform.h"
 #include "lib/string.h"
+#include "sched/trace.h"
 
 #define KLOG_WRITE_MAX 512u
 
@@ -35,6 +36,11 @@ int64_t sys_machine_control(struct thread *self, struct regs *r)
         return OK;
     case MACHINE_PANIC:
         panic_regs(&self->regs, "requested by the root task");
+    case MACHINE_TRACE:
+        return trace_switch(r->rdx != 0) ? OK : ERR_NOMEM;
+    case MACHINE_TRACE_READ:
+        trace_read(r->rdx & 0xffff, r->rdx >> 16, (struct trace_reply *)self->utcb->mr);
+        return OK;
     default:
         return ERR_ARG;
     }

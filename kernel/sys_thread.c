@@ -7,6 +7,7 @@
 #include "kernel/notif.h"
 #include "kernel/portal.h"
 #include "kernel/sys_thread.h"
+#include "lib/string.h"
 
 #define RFLAGS_IF    0x200u
 #define RFLAGS_FIXED 0x002u
@@ -198,7 +199,7 @@ int64_t sys_thread_exit(struct thread *self, struct regs *r)
 
 static int64_t sc_arguments(uint32_t cpu, uint32_t priority, uint64_t budget, uint64_t period)
 {
-    if (cpu >= cpu_count || priority >= SC_PRIORITIES)
+    if (cpu >= MIN(cpu_count, SCHED_CPUS) || priority >= SC_PRIORITIES)
         return ERR_ARG;
     /* Below 100 us the timer's own cost shows; above 10 s the sums could overflow on fast counters.
      */
@@ -223,8 +224,11 @@ struct sc_object *sc_new(struct pd *payer, uint32_t cpu, uint32_t priority, uint
                          uint64_t period_us, int64_t *status)
 {
     struct sc_object *sc = obj_create(payer, OBJ_SC, sizeof(*sc), status);
-    if (sc)
-        sc_init(&sc->sc, cpu, priority, tsc_from_us(budget_us), tsc_from_us(period_us));
+    if (sc) {
+        struct sc_config config =
+            sc_fixed(cpu, priority, tsc_from_us(budget_us), tsc_from_us(period_us));
+        sc_init(&sc->sc, &config);
+    }
     return sc;
 }
 
@@ -258,23 +262,72 @@ int64_t sys_sc_config(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct sc_object, sc, r->rdi, OBJ_SC, RIGHT_CONTROL);
     int64_t status = sc_arguments((uint32_t)r->rsi, (uint32_t)r->rdx, r->r10, r->r8);
-    if (status == OK)
-        sc_configure(&sc->sc, (uint32_t)r->rsi, (uint32_t)r->rdx, tsc_from_us(r->r10),
-                     tsc_from_us(r->r8));
+    if (status == OK) {
+        struct sc_config config =
+            sc_fixed((uint32_t)r->rsi, (uint32_t)r->rdx, tsc_from_us(r->r10), tsc_from_us(r->r8));
+        uint32_t promised;
+        (void)sc_configure(&sc->sc, &config, &promised); /* only reservations may fail */
+    }
     return status;
+}
+
+static bool budget_ok(const struct sc_params *p)
+{
+    if (!p->budget_us)
+        return p->class != SC_RESERVED && !p->period_us;
+    return p->budget_us >= SC_BUDGET_MIN_US && p->budget_us <= p->period_us &&
+           p->period_us <= SC_PERIOD_MAX_US;
+}
+
+/* false: it contradicts itself. */
+static bool decode_params(const struct sc_params *p, struct sc_config *config)
+{
+    bool shared = p->class == SC_SHARED, fixed = p->class == SC_FIXED;
+    *config = (struct sc_config){.class = (uint8_t)p->class,
+                                 .priority = (uint8_t)p->priority,
+                                 .weight = p->weight,
+                                 .budget = tsc_from_us(p->budget_us),
+                                 .period = tsc_from_us(p->period_us)};
+    memcpy(config->affinity.word, p->affinity, sizeof(p->affinity));
+    struct cpuset *set = &config->affinity;
+    uint32_t last = MIN(cpu_count, SC_AFFINITY_CPUS) - 1;
+    set->word[last / 64] &= ~0ull >> (63 - last % 64);
+    memset(&set->word[last / 64 + 1], 0, (CPUSET_WORDS - 1 - last / 64) * sizeof(set->word[0]));
+    return p->class <= SC_FIXED && !p->flags && budget_ok(p) &&
+           cpuset_next_both(set, set, 0, cpu_count) < SCHED_CPUS &&
+           p->priority < (fixed ? SC_PRIORITIES : 1) && p->weight >= (shared ? SC_WEIGHT_MIN : 0) &&
+           p->weight <= (shared ? SC_WEIGHT_MAX : 0);
+}
+
+int64_t sys_sc_params(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct sc_object, sc, r->rdi, OBJ_SC, RIGHT_CONTROL);
+    /* Other threads write to the page, too: what is checked is what is used. */
+    struct sc_params params = *(const volatile struct sc_params *)self->utcb->mr;
+    struct sc_config config;
+    if (!decode_params(&params, &config))
+        return ERR_ARG;
+    uint32_t promised;
+    bool fits = sc_configure(&sc->sc, &config, &promised);
+    r->rdi = promised;
+    return fits ? OK : ERR_ADMISSION;
 }
 
 int64_t sys_sc_info(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct sc_object, sc, r->rdi, OBJ_SC, RIGHT_CONTROL);
+    const struct sc *s = &sc->sc;
+    const struct sc_config *config = s->pending ? &s->next : &s->is;
     struct sc_info *info = (struct sc_info *)self->utcb->mr;
     *info = (struct sc_info){
-        .cpu = sc->sc.cpu,
-        .priority = sc->sc.priority,
-        .budget_us = tsc_to_us(sc->sc.budget),
-        .period_us = tsc_to_us(sc->sc.period),
-        .used_tsc = sc->sc.used,
-        .switches = sc->sc.switches,
+        .priority = config->priority,
+        .budget_us = tsc_to_us(config->budget),
+        .period_us = tsc_to_us(config->period),
+        .class = config->class,
+        .weight = config->weight,
+        .id = s->id,
     };
+    sc_account(s, info);
+    memcpy(info->affinity, config->affinity.word, sizeof(info->affinity));
     return OK;
 }

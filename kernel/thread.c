@@ -296,6 +296,7 @@ void sc_object_destroy(struct obj *obj)
 {
     struct sc_object *object = (struct sc_object *)obj;
     struct thread *thread = object->owner;
+    sc_release(&object->sc);
     if (!thread)
         return; /* lent at most: return_sc() ends that */
     spin_lock(&thread->lock);

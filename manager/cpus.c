@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 /* The kernel's limit is the tables'; beyond this many CPUs the others carry no guests. */
-#define CPUS_MAX DOMAIN_CPUSET_CPUS
+#define CPUS_MAX TUNE_CPUS
 
 static uint32_t cpu_count;
 static uint32_t cpu_node[CPUS_MAX];
@@ -19,31 +19,32 @@ void cpus_init(uint32_t count, const uint32_t *node)
     }
 }
 
-static bool allowed(const struct domain *domain, uint32_t cpu)
+void cpus_assign(const struct tune *tune, uint32_t *cpu)
 {
-    return !domain->has_cpuset || (domain->cpuset[cpu / 64] >> cpu % 64 & 1);
-}
-
-const char *cpus_assign(const struct domain *domain, uint32_t *cpu)
-{
-    for (uint32_t i = 0; i < domain->vcpus; i++) {
+    for (uint32_t i = 0; i < tune->vcpus; i++) {
+        struct tune_set set = tune_allowed(tune, i, NULL, NULL);
         uint32_t best = cpu_count;
         for (uint32_t c = 0; c < cpu_count; c++) {
-            if (allowed(domain, c) && (best == cpu_count || load[c] < load[best]))
+            if (tune_set_has(&set, c) && (best == cpu_count || load[c] < load[best]))
                 best = c;
         }
-        if (best == cpu_count)
-            return "this host has none of the CPUs in <vcpu cpuset=>";
-        cpu[i] = best;
-        load[best]++;
+        cpu[i] = best < cpu_count ? best : 0;
+        load[cpu[i]]++;
     }
-    return NULL;
 }
 
-void cpus_release(const struct domain *domain, const uint32_t *cpu)
+void cpus_release(const uint32_t *cpu, uint32_t vcpus)
 {
-    for (uint32_t i = 0; i < domain->vcpus; i++)
+    for (uint32_t i = 0; i < vcpus; i++)
         load[cpu[i]]--;
+}
+
+struct tune_set cpus_host(void)
+{
+    struct tune_set set = {0};
+    for (uint32_t i = 0; i < cpu_count; i++)
+        set.word[i / 64] |= 1ull << i % 64;
+    return set;
 }
 
 uint32_t cpus_node(uint32_t cpu)

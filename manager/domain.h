@@ -5,12 +5,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "manager/tune.h"
 #include "vmm/config.h"
 
-#define DOMAIN_NAME        64u
-#define DOMAIN_PATH        192u
-#define DOMAIN_TITLE       128u
-#define DOMAIN_CPUSET_CPUS 256u
+#define DOMAIN_NAME  64u
+#define DOMAIN_PATH  192u
+#define DOMAIN_TITLE 128u
 
 /* What follows when a guest powers off, reboots or crashes. */
 enum domain_action { ACTION_DESTROY, ACTION_RESTART, ACTION_PRESERVE };
@@ -56,8 +56,7 @@ struct domain {
     uint64_t memory; /* bytes, a multiple of 4 KiB */
     uint64_t current_memory;
     uint32_t vcpus;
-    bool has_cpuset;
-    uint64_t cpuset[DOMAIN_CPUSET_CPUS / 64];
+    struct tune tune;
 
     struct domain_file kernel, initrd, loader;
     char cmdline[VMM_CMDLINE];

@@ -217,13 +217,15 @@ static const struct {
     const char *path, *why;
 } refusals[] = {
     {"bootloader", "only hvm guests can run here"},
-    {"cputune", "CPU time is not divided by this; <vcpu cpuset=> chooses the CPUs"},
-    {"numatune", "a guest's memory comes from the node of its CPUs where there is room"},
+    {"cputune/iothreadsched", "the I/O thread is the emulator's; <emulatorsched> is its"},
+    {"cputune/cachetune", "caches and memory bandwidth are not divided"},
+    {"cputune/memorytune", "caches and memory bandwidth are not divided"},
+    {"numatune/memnode", "a guest has one memory node; <memory> places it"},
     {"memoryBacking", "guest memory is never shared, swapped or merged, and always in large pages"},
     {"maxMemory", "memory is not added while a guest runs"},
     {"memtune", "a guest's memory is all its own from the start"},
     {"blkiotune", "limits are set for each disk, in <iotune>"},
-    {"iothreads", "a guest's disks need no threads of their own"},
+    {"iothreadids", "a guest has at most one I/O thread, number 1"},
     {"sysinfo", "SMBIOS tables are not taken from the definition"},
     {"os/smbios", "SMBIOS tables are not taken from the definition"},
     {"os/nvram", "there is no flash that keeps what firmware writes"},

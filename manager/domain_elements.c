@@ -100,14 +100,16 @@ static void end_current(struct xml_reader *r)
 
 static void begin_vcpu(struct xml_reader *r, const char **attrs)
 {
-    struct domain *d = r->domain;
+    struct tune *t = &r->domain->tune;
     const char *set = xml_attr(attrs, "cpuset");
     xml_attr_in(r, attrs, "placement", "static");
     if (xml_attr(attrs, "current"))
         xml_refuse(r, "attribute current: virtual CPUs are not added while a guest runs");
-    if (set && !value_cpuset(set, d->cpuset, DOMAIN_CPUSET_CPUS / 64))
+    if (set && !value_cpuset(set, t->cpuset.word, TUNE_WORDS))
         xml_refuse(r, "cpuset=\"%.64s\" is not a list of CPUs like \"0-3,^2\"", set);
-    d->has_cpuset = set != NULL;
+    else if (set && !tune_set_count(&t->cpuset))
+        xml_refuse(r, "cpuset=\"%.64s\" leaves no CPU", set);
+    t->cpuset_line = set ? r->line : 0;
 }
 
 static void end_vcpu(struct xml_reader *r)
@@ -352,6 +354,8 @@ const struct element_rule domain_rules[] = {
     {"metadata", NULL, NULL, NULL, NULL},
     {"metadata/mullion:start", "order|delay|auto", begin_start, NULL, NULL},
     {"metadata/mullion:overlay", "target|size|unit", disk_begin_overlay, NULL, NULL},
+    {"metadata/mullion:domain", NULL, NULL, NULL, NULL},
+    {"metadata/mullion:domain/mullion:start", "order|delay|auto", begin_start, NULL, NULL},
     {"memory", "unit|dumpCore", begin_memory, end_memory, NULL},
     {"currentMemory", "unit", begin_current, end_current, NULL},
     {"vcpu", "placement|cpuset|current", begin_vcpu, end_vcpu, NULL},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The frame of the domain XML reader: expat, limits, the stack of open elements, messages. What an
- * element means stands in the tables of domain_elements.c and domain_devices.c. */
+ * element means stands in the tables of domain_elements.c, domain_cputune.c and domain_devices.c.
+ */
 #include "manager/domain_xml.h"
 #include "manager/domain_disk.h"
 
@@ -98,13 +99,12 @@ bool xml_attr_in(struct xml_reader *reader, const char **attrs, const char *name
 
 static const struct element_rule *find_rule(const char *path)
 {
-    for (const struct element_rule *r = domain_rules; r->path; r++) {
-        if (!strcmp(r->path, path))
-            return r;
-    }
-    for (const struct element_rule *r = device_rules; r->path; r++) {
-        if (!strcmp(r->path, path))
-            return r;
+    static const struct element_rule *const tables[] = {domain_rules, tune_rules, device_rules};
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+        for (const struct element_rule *r = tables[i]; r->path; r++) {
+            if (!strcmp(r->path, path))
+                return r;
+        }
     }
     return NULL;
 }
@@ -263,6 +263,19 @@ static void XMLCALL on_doctype(void *user, const char *name, const char *system,
     xml_refuse(reader, "a document type declaration is not allowed");
 }
 
+/* Settings that only contradict each other when all are known. */
+static void check_tuning(struct xml_reader *reader)
+{
+    struct tune_fault fault;
+    struct tune *tune = &reader->domain->tune;
+    tune->vcpus = reader->domain->vcpus;
+    if (reader->failed || tune_check(tune, NULL, &fault))
+        return;
+    snprintf(state_of(reader)->path, PATH_SIZE, "%s", fault.path);
+    reader->line = fault.line;
+    xml_refuse(reader, "%s", fault.why);
+}
+
 static void check_whole(struct xml_reader *reader)
 {
     struct domain *d = reader->domain;
@@ -290,6 +303,7 @@ static void check_whole(struct xml_reader *reader)
                    (unsigned long long)reader->topology, (unsigned)d->vcpus);
     }
     d->current_memory = d->memory;
+    check_tuning(reader);
 }
 
 static void set_defaults(struct domain *domain, const char *file)

@@ -27,8 +27,8 @@ struct xml_overlay {
     uint32_t line;
 };
 
-/* --- for the handlers of single elements (domain_elements.c, domain_devices.c, domain_disk.c) ---
- */
+/* --- for the handlers of single elements (domain_elements.c, domain_cputune.c,
+ * domain_devices.c, domain_disk.c) --- */
 struct xml_reader {
     struct domain *domain;
     const char *text; /* of the element that ends: blanks at both ends removed */
@@ -64,8 +64,9 @@ struct element_rule {
     /* Not NULL: the element and all in it is skipped, for this reason. */
     const char *ignored;
 };
-/* The two tables of rules; each ends with a NULL path. */
+/* The tables of rules; each ends with a NULL path. */
 extern const struct element_rule domain_rules[];
+extern const struct element_rule tune_rules[];
 extern const struct element_rule device_rules[];
 /* Why a well-known element is refused; NULL: no better reason than that it is unknown. */
 const char *domain_refusal(const char *path);

@@ -59,9 +59,9 @@ static void make_heap(void)
 
 static void find_cpus(void)
 {
-    uint32_t nodes[DOMAIN_CPUSET_CPUS] = {0};
+    uint32_t nodes[TUNE_CPUS] = {0};
     uint32_t count = ((const struct kinfo *)KINFO_VA)->cpu_count;
-    for (uint32_t i = 0; i < count && i < DOMAIN_CPUSET_CPUS; i++) {
+    for (uint32_t i = 0; i < count && i < TUNE_CPUS; i++) {
         if (sys_cpu_info(SLOT_MACHINE, i) == OK)
             nodes[i] = (uint32_t)((const struct cpu_info *)utcb_self()->mr)->node;
     }

@@ -150,26 +150,28 @@ static int64_t take(struct mem_block *block, struct extent **link, uint64_t size
     return OK;
 }
 
-static int64_t allocate(struct mem_block *block, uint64_t size, uint64_t align, uint32_t node,
+/* On that node only, below `end`. */
+static int64_t alloc_on(struct mem_block *block, uint64_t size, uint64_t align, uint32_t node,
                         uint64_t end)
 {
     *block = (struct mem_block){0};
     if (!size || size % PHYSMEM_PAGE || align < PHYSMEM_PAGE || (align & (align - 1)))
         return ERR_ARG;
     struct extent **link = best_fit(size, align, node, end);
-    if (!link && node != PHYSMEM_ANY_NODE)
-        link = best_fit(size, align, PHYSMEM_ANY_NODE, end);
     return link ? take(block, link, size, align) : ERR_NOMEM;
 }
 
 int64_t physmem_alloc(struct mem_block *block, uint64_t size, uint64_t align, uint32_t node)
 {
-    return allocate(block, size, align, node, UINT64_MAX);
+    int64_t status = alloc_on(block, size, align, node, UINT64_MAX);
+    if (status == ERR_NOMEM && node != PHYSMEM_ANY_NODE)
+        status = alloc_on(block, size, align, PHYSMEM_ANY_NODE, UINT64_MAX);
+    return status;
 }
 
 int64_t physmem_alloc_below(struct mem_block *block, uint64_t size, uint64_t align, uint64_t end)
 {
-    return allocate(block, size, align, PHYSMEM_ANY_NODE, end);
+    return alloc_on(block, size, align, PHYSMEM_ANY_NODE, end);
 }
 
 /* The largest 2 MiB aligned piece that is free, at most `limit` bytes. */
@@ -187,29 +189,58 @@ static uint64_t largest_piece(uint64_t limit, uint32_t node)
     return largest < limit ? largest : limit;
 }
 
+/* 1 GiB pages need it aligned to 1 GiB: takes it so if there is such a piece. */
+static int64_t alloc_large(struct mem_block *block, uint64_t size, uint32_t node)
+{
+    if (!size)
+        return ERR_NOMEM;
+    if (size >= PHYSMEM_HUGE && alloc_on(block, size, PHYSMEM_HUGE, node, UINT64_MAX) == OK)
+        return OK;
+    return alloc_on(block, size, PHYSMEM_LARGE, node, UINT64_MAX);
+}
+
 static int64_t alloc_piece(struct mem_block *block, uint64_t remaining, uint32_t node)
 {
     uint64_t size = remaining & ~(PHYSMEM_LARGE - 1);
     if (!size)
         return physmem_alloc(block, remaining, PHYSMEM_PAGE, node);
-    size = largest_piece(size, node);
-    if (!size && node != PHYSMEM_ANY_NODE)
-        size = largest_piece(remaining & ~(PHYSMEM_LARGE - 1), PHYSMEM_ANY_NODE);
-    if (!size)
-        return ERR_NOMEM;
-    /* 1 GiB pages need it aligned to 1 GiB: take it so if there is such a piece. */
-    if (size >= PHYSMEM_HUGE && physmem_alloc(block, size, PHYSMEM_HUGE, node) == OK)
-        return OK;
-    return physmem_alloc(block, size, PHYSMEM_LARGE, node);
+    uint64_t piece = largest_piece(size, node);
+    if (!piece && node != PHYSMEM_ANY_NODE)
+        return alloc_large(block, largest_piece(size, PHYSMEM_ANY_NODE), PHYSMEM_ANY_NODE);
+    return alloc_large(block, piece, node);
+}
+
+/* On the node of the set that has the most to give. */
+static int64_t alloc_piece_of(struct mem_block *block, uint64_t remaining, uint64_t nodes)
+{
+    uint64_t size = remaining & ~(PHYSMEM_LARGE - 1), most = 0;
+    uint32_t best = 0;
+    int64_t status = ERR_NOMEM;
+    for (uint64_t left = nodes; left; left &= left - 1) {
+        uint32_t node = (uint32_t)__builtin_ctzll(left);
+        if (!size && status != OK)
+            status = alloc_on(block, remaining, PHYSMEM_PAGE, node, UINT64_MAX);
+        uint64_t piece = largest_piece(size, node);
+        if (piece > most) {
+            most = piece;
+            best = node;
+        }
+    }
+    return size ? alloc_large(block, most, best) : status;
 }
 
 int64_t physmem_alloc_pieces(struct mem_block *blocks, uint32_t max, uint64_t size, uint32_t node,
-                             uint32_t *count)
+                             uint64_t nodes, uint32_t *count)
 {
     int64_t status = OK;
     uint32_t n = 0;
     for (uint64_t remaining = size; remaining && status == OK;) {
-        status = n < max ? alloc_piece(&blocks[n], remaining, node) : ERR_NOMEM;
+        if (n == max)
+            status = ERR_NOMEM;
+        else if (nodes)
+            status = alloc_piece_of(&blocks[n], remaining, nodes);
+        else
+            status = alloc_piece(&blocks[n], remaining, node);
         if (status == OK)
             remaining -= blocks[n++].size;
     }

@@ -31,9 +31,10 @@ int64_t physmem_alloc(struct mem_block *block, uint64_t size, uint64_t align, ui
 /* The same, all of it below a physical address: for devices that cannot reach more. */
 int64_t physmem_alloc_below(struct mem_block *block, uint64_t size, uint64_t align, uint64_t end);
 /* Memory for a guest: up to max pieces whose sum is size, 2 MiB aligned and as few and as large as
- * can be; the rest below 2 MiB is the last piece. On failure nothing is taken. */
+ * can be; the rest below 2 MiB is the last piece. nodes, a bit a node: of these only; 0: of any,
+ * `node` preferred. On failure nothing is taken. */
 int64_t physmem_alloc_pieces(struct mem_block *blocks, uint32_t max, uint64_t size, uint32_t node,
-                             uint32_t *count);
+                             uint64_t nodes, uint32_t *count);
 /* Revokes every copy of the capability, which unmaps the memory everywhere, and takes it back. An
  * empty block is fine. The block is empty afterwards. */
 void physmem_free(struct mem_block *block);

@@ -6,9 +6,11 @@
 #include "abi/object.h"
 #include "abi/status.h"
 #include "abi/thread.h"
+#include "abi/trace.h"
 #include "manager/ahci.h"
 #include "manager/host.h"
 #include "manager/hostpci.h"
+#include "manager/tune_edit.h"
 #include "manager/vm.h"
 #include "manager/watch.h"
 #include "user/program.h"
@@ -158,6 +160,53 @@ static uint64_t serve_stats(struct utcb *utcb, const struct vm *vm)
     return reply_data(utcb, &stats, sizeof(stats));
 }
 
+/* The structure behind the name of a request; false if it is not all there. */
+static bool take_request(const struct utcb *utcb, uint32_t words, void *to, size_t size)
+{
+    if (words < MGR_REQUEST + (size + 7) / 8)
+        return false;
+    memcpy(to, &utcb->mr[MGR_REQUEST], size);
+    return true;
+}
+
+static uint64_t serve_tune(struct utcb *utcb, const struct vm *vm)
+{
+    struct mgr_tune out;
+    const char *why;
+    const struct tune *tune = vm_tune(vm, (uint32_t)utcb->mr[1], &why);
+    if (!tune)
+        return reply_text(utcb, ERR_STATE, why);
+    tune_values(tune, &out);
+    for (uint32_t i = 0; i < tune->vcpus; i++)
+        out.pin[i] = tune_allowed(tune, i, NULL, NULL);
+    out.emulator_pin = tune_allowed(tune, TUNE_EMULATOR, NULL, NULL);
+    return reply_data(utcb, &out, sizeof(out));
+}
+
+static const char *edit_values(struct tune *tune, const void *context)
+{
+    return tune_edit_values(tune, context);
+}
+
+static const char *edit_pin(struct tune *tune, const void *context)
+{
+    return tune_edit_pin(tune, context);
+}
+
+static uint64_t serve_change(struct utcb *utcb, struct vm *vm, uint32_t words)
+{
+    union {
+        struct mgr_tune_set values;
+        struct mgr_pin_set pin;
+    } request = {0};
+    bool pin = utcb->mr[0] == MGR_OP_PIN;
+    uint32_t flags = (uint32_t)utcb->mr[1];
+    if (!take_request(utcb, words, &request, pin ? sizeof(request.pin) : sizeof(request.values)))
+        return reply_text(utcb, ERR_ARG, "the request is incomplete");
+    const char *why = vm_change_tune(vm, flags, pin ? edit_pin : edit_values, &request);
+    return why ? reply_text(utcb, ERR_ARG, why) : reply(utcb, OK);
+}
+
 static uint64_t serve_refresh(struct utcb *utcb, const struct vm *vm)
 {
     if (lifecycle_has_vmm(vm->state))
@@ -213,6 +262,32 @@ static uint64_t serve_klog(struct utcb *utcb)
     return MGR_PAYLOAD + (length + 7) / 8;
 }
 
+/* As with the log, the kernel writes where the reply's numbers have to stand; what does not fit
+ * behind them is asked for again. */
+static uint64_t serve_trace(struct utcb *utcb)
+{
+    uint64_t what = utcb->mr[1], arg = utcb->mr[2];
+    const uint64_t room = MGR_PAYLOAD_BYTES / sizeof(struct trace_entry);
+    struct trace_reply *from = (struct trace_reply *)utcb->mr;
+    int64_t status = what == MGR_TRACE_READ
+                         ? sys_machine_control(machine, MACHINE_TRACE_READ, arg)
+                         : sys_machine_control(machine, MACHINE_TRACE, what == MGR_TRACE_ON);
+    if (status != OK)
+        return reply_text(utcb, status, "the kernel has no memory for a trace");
+    if (what != MGR_TRACE_READ)
+        return reply(utcb, OK);
+    uint64_t count = from->count, next = from->next;
+    if (count > room) {
+        next -= count - room;
+        count = room;
+    }
+    memmove(payload(utcb), from->entry, count * sizeof(struct trace_entry));
+    utcb->mr[0] = OK;
+    utcb->mr[1] = count;
+    utcb->mr[2] = next;
+    return MGR_PAYLOAD + count * 2;
+}
+
 static uint64_t serve_console(struct utcb *utcb)
 {
     const struct vm *vm = utcb->mr[1] < VMS_MAX ? vm_at((uint32_t)utcb->mr[1]) : NULL;
@@ -260,6 +335,11 @@ static uint64_t serve_named(struct utcb *utcb, uint32_t words)
         return serve_refresh(utcb, vm);
     case MGR_OP_DISKS:
         return serve_disks(utcb, vm);
+    case MGR_OP_TUNE:
+        return serve_tune(utcb, vm);
+    case MGR_OP_TUNE_SET:
+    case MGR_OP_PIN:
+        return serve_change(utcb, vm, words);
     default:
         return serve_stats(utcb, vm);
     }
@@ -275,7 +355,12 @@ static uint64_t serve_client(struct utcb *utcb, uint32_t words)
     case MGR_OP_REFRESH:
     case MGR_OP_STATS:
     case MGR_OP_DISKS:
+    case MGR_OP_TUNE:
+    case MGR_OP_TUNE_SET:
+    case MGR_OP_PIN:
         return serve_named(utcb, words);
+    case MGR_OP_TRACE:
+        return serve_trace(utcb);
     case MGR_OP_NODE:
         return serve_node(utcb);
     case MGR_OP_KLOG:

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "lib/sha256.h"
 #include "manager/bootpkg.h"
+#include "manager/cpus.h"
 #include "manager/domain_xml.h"
 #include "manager/vm.h"
 #include "user/program.h"
@@ -78,6 +79,16 @@ static bool fits_host(const struct domain *d)
     return false;
 }
 
+static bool fits_cpus(const struct domain *d)
+{
+    struct tune_set host = cpus_host();
+    struct tune_fault fault;
+    if (tune_check(&d->tune, &host, &fault))
+        return true;
+    log_line("%s:%u: <domain/%s>: %s", d->file, (unsigned)fault.line, fault.path, fault.why);
+    return false;
+}
+
 static void load_one(const struct package_file *file, const char *name, struct domain *d)
 {
     char error[DOMAIN_XML_ERROR];
@@ -88,7 +99,8 @@ static void load_one(const struct package_file *file, const char *name, struct d
     if (!d->has_uuid)
         derive_uuid(d);
     if (!is_unique(d) || !has_image(d, &d->kernel, "kernel") ||
-        !has_image(d, &d->initrd, "initrd") || !has_image(d, &d->loader, "loader") || !fits_host(d))
+        !has_image(d, &d->initrd, "initrd") || !has_image(d, &d->loader, "loader") ||
+        !fits_host(d) || !fits_cpus(d))
         return;
     if (!vm_add(d))
         log_line("%s: a set has at most %u guests", name, VMS_MAX);

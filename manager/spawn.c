@@ -137,6 +137,11 @@ static bool create_objects(struct spawn *s)
         status = sys_thread_create(p->thread, p->pd, PROGRAM_UTCB_VA);
     if (status == OK)
         status = sys_sc_create(p->sc, r->cpu, r->priority, 0, 0);
+    if (status == OK && r->params) {
+        uint64_t promised;
+        memcpy(utcb_self()->mr, r->params, sizeof(*r->params));
+        status = sys_sc_params(p->sc, &promised);
+    }
     if (status == OK)
         status = sys_sc_bind(p->sc, p->thread);
     if (status == OK && p->owns_notif)

@@ -11,7 +11,7 @@
 
 #define PROGRAM_BLOCKS   12u
 #define PROGRAM_TEXTS    8u
-#define PROGRAM_CAPS_MAX 56u
+#define PROGRAM_CAPS_MAX 120u
 
 /* A capability that the program gets: program_args.slot[index]. */
 struct spawn_cap {
@@ -27,8 +27,9 @@ struct spawn_request {
     uint64_t heap_size; /* bytes, multiple of 4 KiB */
     uint64_t quota;     /* bytes of kernel memory */
     uint32_t cpu, priority;
-    uint64_t badge;  /* of its portal to the manager: who it is */
-    uint32_t portal; /* the manager's portal */
+    const struct sc_params *params; /* not NULL: in place of priority */
+    uint64_t badge;                 /* of its portal to the manager: who it is */
+    uint32_t portal;                /* the manager's portal */
     uint32_t fault_notif;
     uint64_t fault_bits; /* signalled there when a thread of it stops */
     uint32_t notif;      /* existing notification to bind; 0: a new one */

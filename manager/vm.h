@@ -50,10 +50,13 @@ struct vm {
     uint32_t ring_slot[MGR_CHANNELS]; /* slots: this run's set of `rings` */
     uint32_t console_notif;           /* slot: the VMM's notification as the console gets it */
     bool has_cpus;
-    uint32_t host_cpu[VMM_MAX_VCPUS];
     struct vm_disk disk[VMM_MAX_DISKS];
     /* The VMM has ended, but a disk's driver may still use its memory. */
     bool draining;
+    uint32_t first_cpu[VMM_MAX_VCPUS]; /* where each vCPU began */
+    uint32_t sc[VMM_MAX_VCPUS];        /* slots: scheduling contexts of the vCPUs' threads */
+    uint32_t sc_count;
+    struct tune tune; /* def.tune, as it was changed during this run */
     /* Lives as long as the definition: the console reads what the last run wrote. */
     struct mem_block rings;
 };
@@ -119,8 +122,21 @@ void vm_drop_overlays(struct vm *vm);
 /* A volume on a disk: it waits for the disks to be found. */
 bool vm_needs_volumes(const struct vm *vm);
 
+/* --- vm_sched.c --- */
+/* Makes the scheduling contexts of a run. NULL, or why not; vm_sched_release() takes them back. */
+const char *vm_sched_take(struct vm *vm);
+void vm_sched_release(struct vm *vm);
+/* Thread of vCPU i, or TUNE_EMULATOR. Slot 0, or false: there is none. */
+uint32_t vm_sched_slot(const struct vm *vm, uint32_t i);
+bool vm_sched_info(const struct vm *vm, uint32_t i, struct sc_info *info);
+/* flags: MGR_TUNE_*. The settings that they mean; NULL: *why. */
+const struct tune *vm_tune(const struct vm *vm, uint32_t flags, const char **why);
+/* Applies edit(copy, context) to the settings that flags mean, all or nothing. NULL, or why not. */
+typedef const char *vm_tune_edit(struct tune *tune, const void *context);
+const char *vm_change_tune(struct vm *vm, uint32_t flags, vm_tune_edit *edit, const void *context);
+
 /* --- vm_stats.c --- */
-/* Time that all vCPUs of this run have run, ns. */
+/* Time that all threads of this run have run, ns. */
 uint64_t vm_run_time_ns(const struct vm *vm);
 /* False if the domain has no such vCPU. */
 bool vm_read_stats(const struct vm *vm, uint32_t vcpu, struct mgr_stats *out);

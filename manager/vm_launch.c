@@ -6,6 +6,7 @@
 #include "abi/object.h"
 #include "abi/status.h"
 #include "console/config.h"
+#include "lib/cpulist.h"
 #include "manager/bootpkg.h"
 #include "manager/cpus.h"
 #include "manager/vm.h"
@@ -17,7 +18,6 @@
 #define VMM_HEAP_BASE     (256u << 10)
 #define VMM_HEAP_PER_VCPU (PROGRAM_STACK_SIZE + 16384)
 #define VMM_HEAP_PER_DISK 16384u
-#define VMM_PRIORITY      16u
 /* Kernel memory: objects and page tables. */
 #define QUOTA_BASE     (384u << 10)
 #define QUOTA_PER_VCPU (80u << 10)
@@ -56,12 +56,34 @@ uint64_t vm_overhead(const struct vm *vm)
     return bytes;
 }
 
+static const char *no_room_on(const struct vm *vm, uint64_t nodes)
+{
+    char list[CPULIST_TEXT];
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < 64; i++)
+        bytes += nodes >> i & 1 ? physmem_stats(i).free : 0;
+    cpulist_format(&nodes, 64, list, sizeof(list));
+    snprintf(why_text, sizeof(why_text),
+             "%s:%u: <domain/numatune/memory>: %llu KiB do not fit on nodes %s; %llu KiB are free "
+             "there",
+             vm->def.file, (unsigned)vm->def.tune.numa_line,
+             (unsigned long long)(vm->def.memory / 1024), list, (unsigned long long)(bytes / 1024));
+    return why_text;
+}
+
 static const char *take_ram(struct vm *vm)
 {
-    uint32_t node = cpus_node(vm->host_cpu[0]);
+    const struct tune *t = &vm->def.tune;
+    uint64_t nodes = t->numa == TUNE_NUMA_STRICT ? t->nodes : 0;
+    uint32_t node = cpus_node(vm->first_cpu[0]);
+    if (t->numa == TUNE_NUMA_PREFERRED)
+        node = (uint32_t)__builtin_ctzll(t->nodes);
     /* A disk's driver takes few pieces. */
     uint32_t max = vm_needs_volumes(vm) ? BLK_MEMORIES_MAX : VMM_MAX_RAM;
-    int64_t status = physmem_alloc_pieces(vm->ram, max, vm->def.memory, node, &vm->ram_count);
+    int64_t status =
+        physmem_alloc_pieces(vm->ram, max, vm->def.memory, node, nodes, &vm->ram_count);
+    if (status == ERR_NOMEM && nodes)
+        return no_room_on(vm, nodes);
     if (status == ERR_NOMEM) {
         snprintf(why_text, sizeof(why_text),
                  "%s:%u: <domain/memory>: %llu KiB do not fit in %u pieces; %llu KiB are free",
@@ -149,8 +171,6 @@ static void fill_config(const struct vm *vm, struct vmm_config *c)
     memcpy(c->uuid, d->uuid, sizeof(c->uuid));
     c->vcpus = d->vcpus;
     c->boot = d->kernel.path[0] ? VMM_BOOT_AUTO : VMM_BOOT_FIRMWARE;
-    memcpy(c->host_cpu, vm->host_cpu, sizeof(c->host_cpu));
-    c->priority = VMM_PRIORITY;
     c->ram_count = vm->ram_count;
     for (uint32_t i = 0; i < vm->ram_count; i++)
         c->ram_size[i] = vm->ram[i].size;
@@ -190,6 +210,8 @@ static uint32_t collect_caps(const struct vm *vm, struct spawn_cap *caps)
             1ull << vm->index % CONSOLE_GUEST_BITS);
     for (uint32_t i = 0; i < vm->ram_count; i++)
         add_cap(caps, &n, VMM_SLOT_RAM + i, vm->ram[i].slot, rw | RIGHT_EXEC, 0);
+    for (uint32_t i = 0; i < vm->sc_count; i++)
+        add_cap(caps, &n, VMM_SLOT_SC(i), vm->sc[i], RIGHT_CONTROL, 0);
     return vm_disk_caps(vm, caps, n);
 }
 
@@ -250,6 +272,8 @@ static const char *start_vmm(struct vm *vm, const struct vmm_config *config)
 {
     struct spawn_cap caps[PROGRAM_CAPS_MAX];
     char name[DOMAIN_NAME];
+    struct sc_params params;
+    tune_params(&vm->tune, TUNE_EMULATOR, &params);
     snprintf(name, sizeof(name), "vmm:%.*s", (int)sizeof(name) - 5, vm->def.name);
     struct spawn_request request = {
         .file = vm_host.vmm,
@@ -257,8 +281,8 @@ static const char *start_vmm(struct vm *vm, const struct vmm_config *config)
         .heap_size = VMM_HEAP_BASE + vm->def.vcpus * VMM_HEAP_PER_VCPU +
                      vm->def.disk_count * VMM_HEAP_PER_DISK,
         .quota = quota_of(vm, config),
-        .cpu = vm->host_cpu[0],
-        .priority = VMM_PRIORITY + 1, /* device work goes before its own guest's vCPUs */
+        .cpu = vm->first_cpu[0],
+        .params = &params,
         .badge = vm->id,
         .portal = vm_host.portal,
         .fault_notif = vm_host.notif,
@@ -275,10 +299,7 @@ static const char *start_vmm(struct vm *vm, const struct vmm_config *config)
 static const char *launch_with(struct vm *vm, struct vmm_config *config)
 {
     const struct domain *d = &vm->def;
-    const char *why = cpus_assign(d, vm->host_cpu);
-    if (why)
-        return why;
-    vm->has_cpus = true;
+    const char *why = vm_sched_take(vm);
     if (!why)
         why = take_image(vm, &d->kernel, VM_IMAGE_KERNEL, &config->kernel);
     if (!why)
@@ -348,9 +369,7 @@ void vm_release(struct vm *vm)
     vm->draining = true;
     vm_drain(vm);
     physmem_free(&vm->stats);
-    if (vm->has_cpus)
-        cpus_release(&vm->def, vm->host_cpu);
-    vm->has_cpus = false;
+    vm_sched_release(vm);
     vm->has_pending = false;
     vm->id = 0;
 }

@@ -26,14 +26,34 @@ static void close_stats(const struct vm *vm)
 
 uint64_t vm_run_time_ns(const struct vm *vm)
 {
-    const struct vmm_stats *stats = open_stats(vm);
+    struct sc_info info;
     uint64_t tsc = 0;
-    if (!stats)
-        return 0;
-    for (uint32_t i = 0; i < vm->def.vcpus; i++)
-        tsc += stats->vcpu[i].stat[STAT_RUN_TSC];
-    close_stats(vm);
+    for (uint32_t i = 0; i < vm->sc_count; i++)
+        tsc += vm_sched_info(vm, i, &info) ? info.used_tsc : 0;
+    tsc += vm_sched_info(vm, TUNE_EMULATOR, &info) ? info.used_tsc : 0;
     return time_tsc_to_ns(tsc);
+}
+
+static void read_sched(const struct vm *vm, uint32_t i, struct mgr_sched *out)
+{
+    struct sc_info info;
+    if (!vm_sched_info(vm, i, &info))
+        return;
+    *out = (struct mgr_sched){
+        .cpu = (uint32_t)info.cpu,
+        .id = info.id,
+        .class = (uint32_t)info.class,
+        .priority = (uint32_t)info.priority,
+        .weight = (uint32_t)info.weight,
+        .budget_us = info.budget_us,
+        .period_us = info.period_us,
+        .used_ns = time_tsc_to_ns(info.used_tsc),
+        .wait_ns = time_tsc_to_ns(info.wait_tsc),
+        .throttled_ns = time_tsc_to_ns(info.throttled_tsc),
+        .switches = info.switches,
+        .migrations = info.migrations,
+        .deadline_misses = info.deadline_misses,
+    };
 }
 
 /* A torn copy is tried again, but no VMM can keep the manager here. */
@@ -59,16 +79,18 @@ bool vm_read_stats(const struct vm *vm, uint32_t vcpu, struct mgr_stats *out)
     out->memory = vm->def.memory;
     if (vcpu >= vm->def.vcpus)
         return false;
-    out->host_cpu = vm->host_cpu[vcpu];
-    memcpy(out->cpuset, vm->def.cpuset, sizeof(out->cpuset));
-    if (!vm->def.has_cpuset)
-        memset(out->cpuset, 0xff, sizeof(out->cpuset));
+    const struct tune *tune = lifecycle_has_vmm(vm->state) ? &vm->tune : &vm->def.tune;
+    out->cpuset = tune_allowed(tune, vcpu, NULL, NULL);
+    out->domain_ns = vm_run_time_ns(vm);
+    read_sched(vm, vcpu, &out->sched);
+    read_sched(vm, TUNE_EMULATOR, &out->emulator);
     const struct vmm_stats *stats = open_stats(vm);
     if (!stats)
         return true;
     copy_vcpu(stats, vcpu, out);
     close_stats(vm);
-    out->run_ns = time_tsc_to_ns(out->stat[STAT_RUN_TSC]);
+    out->guest_ns = time_tsc_to_ns(out->stat[STAT_RUN_TSC]);
+    out->steal_ns = time_tsc_to_ns(out->stat[STAT_STEAL_TSC]);
     return true;
 }
 

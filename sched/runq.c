@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Fixed priorities with budgets, one queue a CPU. Constant time in the number of contexts. */
-#include "sched/sc.h"
+/* What a CPU runs next, and how its time is charged. */
+#include "sched/runq.h"
 
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/kmem.h"
 #include "arch/x86_64/platform.h"
+#include "sched/balance.h"
+#include "sched/trace.h"
+#include "sched/vtime.h"
 
-#define QUANTUM_US 5000u /* equals take turns this long */
+#define TURN_US    5000u /* equals of fixed priority take turns this long */
+#define SLICE_US   3000u /* request of a shared context */
+#define BALANCE_US 5000u
 
-/* Legend: (l) under lock; the current context leaves only on its own CPU. */
-struct runq {
-    spinlock_t lock;
-    struct list ready[SC_PRIORITIES]; /* (l) */
-    uint64_t bitmap;                  /* (l) priorities with contexts in ready[] */
-    struct sc *current;               /* (l) not in ready[] */
-    bool sharing;                     /* (l) an equal waits: the slice ends current's turn */
-    struct timer slice;
-};
+/* The ranks on one CPU: fixed priorities are the even ones. */
+#define RANK_RESERVED (2 * SC_PRIORITY_URGENT - 1)
+#define RANK_SHARED   (2 * SC_PRIORITY_SYSTEM - 1)
 
 static void slice_fired(struct timer *timer)
 {
@@ -32,8 +31,14 @@ bool runq_init(struct cpu *cpu)
         return false;
     for (uint32_t i = 0; i < SC_PRIORITIES; i++)
         list_init(&rq->ready[i]);
+    list_init(&rq->movable);
+    list_init(&rq->promises);
     timer_init(&rq->slice, slice_fired);
+    vtime_slice = tsc_from_us(SLICE_US);
+    balance_period = tsc_from_us(BALANCE_US);
     cpu->runq = rq;
+    if (cpu->id < SCHED_CPUS)
+        sched_online(cpu->id);
     return true;
 }
 
@@ -54,44 +59,168 @@ static struct runq *lock_home(const struct sc *sc)
     }
 }
 
-/* Front: its turn was interrupted by a higher priority, it goes on with what is left of it. */
+static bool is_shared(const struct sc *sc)
+{
+    return sc->is.class == SC_SHARED;
+}
+
+static bool is_reserved(const struct sc *sc)
+{
+    return sc->is.class == SC_RESERVED;
+}
+
+/* Front: its turn was interrupted by a higher rank, it goes on with what is left of it. */
 static void enqueue(struct runq *rq, struct sc *sc, bool front)
 {
-    if (front) {
-        list_add(&rq->ready[sc->priority], &sc->ready);
+    if (is_shared(sc)) {
+        vtime_insert(&rq->shared, sc);
+    } else if (is_reserved(sc)) {
+        heap_insert(&rq->reserved, &sc->node, sc->period_end);
     } else {
-        list_add_tail(&rq->ready[sc->priority], &sc->ready);
-        sc->turn_left = tsc_from_us(QUANTUM_US);
+        struct list *queue = &rq->ready[sc->is.priority];
+        if (front) {
+            list_add(queue, &sc->ready);
+        } else {
+            list_add_tail(queue, &sc->ready);
+            sc->turn_left = tsc_from_us(TURN_US);
+        }
+        rq->bitmap |= 1ull << sc->is.priority;
     }
-    rq->bitmap |= 1ull << sc->priority;
     sc->queued = true;
+    if (!sc->pinned)
+        balance_insert(rq, sc);
 }
 
-static void dequeue(struct runq *rq, struct sc *sc)
+/* Shared: it goes on competing. */
+static void take_out(struct runq *rq, struct sc *sc)
 {
-    list_del(&sc->ready);
-    if (list_empty(&rq->ready[sc->priority]))
-        rq->bitmap &= ~(1ull << sc->priority);
+    if (is_shared(sc)) {
+        vtime_remove(&rq->shared, sc);
+    } else if (is_reserved(sc)) {
+        heap_remove(&rq->reserved, &sc->node);
+    } else {
+        list_del(&sc->ready);
+        if (list_empty(&rq->ready[sc->is.priority]))
+            rq->bitmap &= ~(1ull << sc->is.priority);
+    }
     sc->queued = false;
+    if (!sc->pinned)
+        balance_remove(rq, sc);
 }
 
-/* Does `sc`, just queued, beat what runs? Equal priority: the turn of what runs is to be timed. */
+void sched_dequeue(struct runq *rq, struct sc *sc)
+{
+    take_out(rq, sc);
+    if (is_shared(sc))
+        vtime_leave(&rq->shared, sc);
+}
+
+/* A new period from now on; an overrun is made up for. */
+static void new_period(struct sc *sc, uint64_t now)
+{
+    sc->left = (int64_t)sc->is.budget + MIN(sc->left, 0);
+    sc->period_end = now + sc->is.period;
+}
+
+/* The wake-up rule of constant-bandwidth servers (Abeni and Buttazzo, 1998): what is left of the
+ * budget may be used up to the old deadline only if that is no more than its bandwidth. */
+static void wake_budget(struct sc *sc, uint64_t now)
+{
+    if (now >= sc->period_end ||
+        (sc->left > 0 && (unsigned __int128)(uint64_t)sc->left * sc->is.period >
+                             (unsigned __int128)(sc->period_end - now) * sc->is.budget))
+        new_period(sc, now);
+}
+
+/* Reserved and left to wait: its deadline passed before it got its budget. */
+static void check_deadline(struct sc *sc, uint64_t now)
+{
+    if (now >= sc->period_end) {
+        sc->misses += is_reserved(sc) && sc->left > 0;
+        new_period(sc, now);
+    }
+}
+
+static void exhaust(struct sc *sc, uint64_t now)
+{
+    sc->exhausted = true;
+    sc->waits_since = now;
+    trace(TRACE_THROTTLE, sc->id, sc->cpu);
+    timer_arm(&sc->replenish, sc->period_end);
+}
+
+/* The current context of rq; from any CPU, rq's lock held. */
+static void charge(struct runq *rq, struct sc *sc, uint64_t now)
+{
+    uint64_t ran =
+        now > sc->started ? now - sc->started : 0; /* another CPU's clock may be behind */
+    sc->started += ran;
+    sc->used += ran;
+    sc->turn_left -= MIN(sc->turn_left, ran);
+    if (is_shared(sc)) {
+        vtime_run(&rq->shared, sc, ran);
+        rq->shared.charged = now;
+    }
+    if (!sc->is.budget)
+        return;
+    sc->left -= (int64_t)ran;
+    check_deadline(sc, now);
+    if (sc->left <= 0 && !sc->exhausted)
+        exhaust(sc, now);
+}
+
+/* Does `sc`, just queued, beat what runs? Or must that CPU look, so that its timer gets armed? */
 static bool beats_current(struct runq *rq, const struct sc *sc)
 {
     const struct sc *current = rq->current;
-    if (!current || sc->priority > current->priority)
+    if (!current || sc->rank > current->rank)
         return true;
-    bool starts = sc->priority == current->priority && !rq->sharing;
-    rq->sharing |= starts;
+    bool equal = sc->rank == current->rank;
+    if (equal && is_reserved(sc))
+        return time_before(sc->period_end, current->period_end);
+    if (equal && is_shared(sc) && sc->eligible && time_before(sc->v_deadline, current->v_deadline))
+        return true;
+    bool starts = !rq->looks && (equal || !sc->pinned);
+    rq->looks |= starts;
     return starts;
 }
 
-/* Queues it, if it is to be in a queue; home's lock held. true: its CPU shall reschedule. */
-static bool queue_it(struct runq *rq, struct sc *sc)
+/* Parameters take effect when it is neither queued nor runs: what is counted in by the old ones is
+ * counted out by them. */
+static void apply(struct sc *sc)
 {
-    if (!sc->wants_cpu || sc->exhausted || sc->queued ||
-        __atomic_load_n((uint32_t *)&sc->running, __ATOMIC_ACQUIRE))
+    timer_disarm(&sc->replenish); /* under the lock: not one that is armed by the new rules */
+    sc->pending = false;
+    sc->is = sc->next;
+    uint32_t first = cpuset_next_both(&sc->is.affinity, &sc->is.affinity, 0, SCHED_CPUS);
+    sc->pinned = is_reserved(sc) || cpuset_next_both(&sc->is.affinity, &sc->is.affinity, first + 1,
+                                                     SCHED_CPUS) == SCHED_CPUS;
+    sc->rank = is_shared(sc) ? RANK_SHARED : is_reserved(sc) ? RANK_RESERVED : 2u * sc->is.priority;
+    sc->residue = 0;
+    sc->exhausted = false;
+    sc->left = 0;
+    sc->period_end = 0;
+}
+
+/* Queues it, if it is to be in a queue; home's lock held. wakes: it could not run before. true: its
+ * CPU shall reschedule. */
+static bool queue_it(struct runq *rq, struct sc *sc, bool wakes)
+{
+    if (sc->queued || __atomic_load_n((uint32_t *)&sc->running, __ATOMIC_ACQUIRE))
         return false;
+    if (unlikely(sc->pending))
+        apply(sc);
+    if (!sc->wants_cpu || sc->exhausted)
+        return false;
+    uint64_t now = rdtsc();
+    if (sc->is.budget)
+        wake_budget(sc, now);
+    if (is_shared(sc)) {
+        if (rq->current && is_shared(rq->current))
+            charge(rq, rq->current, now);
+        vtime_join(&rq->shared, sc, wakes);
+    }
+    sc->waits_since = now;
     enqueue(rq, sc, false);
     return beats_current(rq, sc);
 }
@@ -100,22 +229,84 @@ static void replenish_fired(struct timer *timer)
 {
     struct sc *sc = container_of(timer, struct sc, replenish);
     struct runq *rq = lock_home(sc);
-    sc->exhausted = false;
-    sc->left = sc->budget;
-    sc->period_end = rdtsc() + sc->period;
+    uint64_t now = rdtsc();
+    bool preempt = false;
     uint32_t cpu = sc->cpu;
-    bool preempt = queue_it(rq, sc);
+    if (sc->exhausted) {
+        sc->throttled += sc->wants_cpu ? now - sc->waits_since : 0;
+        sc->waits_since = now;
+        sc->left = MIN(sc->left + (int64_t)sc->is.budget, (int64_t)sc->is.budget);
+        sc->period_end += sc->is.period;
+        if (sc->period_end <= now)
+            sc->period_end = now + sc->is.period;
+        sc->exhausted = sc->left <= 0;
+        if (sc->exhausted)
+            timer_arm(&sc->replenish, sc->period_end);
+        else
+            trace(TRACE_REPLENISH, sc->id, sc->cpu);
+        preempt = queue_it(rq, sc, true);
+    }
     spin_unlock(&rq->lock);
     if (preempt)
         cpu_reschedule(cpus[cpu]);
 }
 
-void sc_init(struct sc *sc, uint32_t cpu, uint32_t priority, uint64_t budget, uint64_t period)
+struct sc_config sc_fixed(uint32_t cpu, uint32_t priority, uint64_t budget, uint64_t period)
 {
-    *sc = (struct sc){
-        .cpu = cpu, .priority = priority, .budget = budget, .period = period, .left = budget};
+    struct sc_config config = {
+        .class = SC_FIXED, .priority = (uint8_t)priority, .budget = budget, .period = period};
+    config.affinity.word[cpu / 64] = 1ull << cpu % 64;
+    return config;
+}
+
+void sc_init(struct sc *sc, const struct sc_config *config)
+{
+    uint32_t cpu = cpuset_next_both(&config->affinity, &config->affinity, 0, SCHED_CPUS);
+    static uint32_t last_id;
+    *sc = (struct sc){.next = *config, .cpu = cpu, .last_cpu = cpu};
+    sc->id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
     list_init(&sc->ready);
+    list_init(&sc->movable);
+    list_init(&sc->promises);
     timer_init(&sc->replenish, replenish_fired);
+    apply(sc);
+}
+
+/* The queue whose lock guards its accounts. */
+static struct runq *lock_place(const struct sc *sc)
+{
+    for (;;) {
+        uint32_t on = __atomic_load_n((const uint32_t *)&sc->running, __ATOMIC_ACQUIRE);
+        struct runq *rq = on ? cpus[on - 1]->runq : home(sc);
+        spin_lock(&rq->lock);
+        if (on == __atomic_load_n((const uint32_t *)&sc->running, __ATOMIC_ACQUIRE) &&
+            (on || rq == home(sc)))
+            return rq;
+        spin_unlock(&rq->lock);
+    }
+}
+
+void sc_account(const struct sc *sc, struct sc_info *info)
+{
+    struct runq *rq = lock_place(sc);
+    uint64_t now = rdtsc();
+    uint64_t since = sc->running ? sc->started : sc->waits_since;
+    uint64_t more = now > since ? now - since : 0;
+    info->used_tsc = sc->used + (sc->running ? more : 0);
+    info->wait_tsc = sc->waited + (sc->queued ? more : 0);
+    info->throttled_tsc = sc->throttled;
+    if (sc->exhausted && sc->wants_cpu && !sc->running)
+        info->throttled_tsc += more;
+    info->cpu = sc->last_cpu;
+    info->switches = sc->switches;
+    info->migrations = sc->migrations;
+    info->deadline_misses = sc->misses;
+    spin_unlock(&rq->lock);
+}
+
+void sc_release(struct sc *sc)
+{
+    balance_promise(sc, sc->cpu, 0);
 }
 
 void sc_fini(struct sc *sc)
@@ -123,40 +314,41 @@ void sc_fini(struct sc *sc)
     timer_disarm(&sc->replenish);
 }
 
-static void charge(struct sc *sc, uint64_t now)
-{
-    uint64_t ran = now - sc->started;
-    sc->started = now;
-    sc->used += ran;
-    sc->turn_left -= MIN(sc->turn_left, ran);
-    if (!sc->budget)
-        return;
-    if (now >= sc->period_end) {
-        sc->period_end = now + sc->period;
-        sc->left = sc->budget;
-    }
-    sc->left -= MIN(sc->left, ran);
-    if (!sc->left && !sc->exhausted) {
-        sc->exhausted = true;
-        timer_arm(&sc->replenish, sc->period_end);
-    }
-}
-
-/* Queues it at its home; ready: its thread can run from now on. */
-static void go_home(struct sc *sc, bool ready)
+void sched_go_home(struct sc *sc, bool ready)
 {
     struct runq *rq = lock_home(sc);
+    bool wakes = ready && !sc->wants_cpu;
     sc->wants_cpu |= ready;
+    bool placed = sc->wants_cpu && balance_place(rq, sc);
     uint32_t cpu = sc->cpu;
-    bool preempt = queue_it(rq, sc);
+    if (placed) {
+        spin_unlock(&rq->lock);
+        rq = lock_home(sc);
+    }
+    if (wakes)
+        trace(TRACE_READY, sc->id, sc->cpu);
+    bool preempt = queue_it(rq, sc, wakes);
+    uint32_t queued_at = sc->cpu;
     spin_unlock(&rq->lock);
     if (preempt)
+        cpu_reschedule(cpus[queued_at]);
+    if (placed && (!preempt || cpu != queued_at))
         cpu_reschedule(cpus[cpu]);
 }
 
 void sched_ready(struct sc *sc)
 {
-    go_home(sc, true);
+    sched_go_home(sc, true);
+}
+
+/* The current context does not run any more. */
+static void put_off(struct runq *rq, struct sc *sc)
+{
+    if (is_shared(sc))
+        vtime_leave(&rq->shared, sc);
+    rq->current = NULL;
+    rq->shared.runs = false;
+    __atomic_store_n((uint32_t *)&sc->running, 0, __ATOMIC_RELEASE);
 }
 
 void sched_unready(struct sc *sc)
@@ -165,18 +357,20 @@ void sched_unready(struct sc *sc)
     spin_lock(&own->lock);
     bool was_current = own->current == sc;
     if (was_current) {
-        charge(sc, rdtsc());
-        own->current = NULL;
+        charge(own, sc, rdtsc());
         sc->wants_cpu = false;
-        __atomic_store_n((uint32_t *)&sc->running, 0, __ATOMIC_RELEASE);
+        put_off(own, sc);
+        trace(TRACE_BLOCK, sc->id, sc->cpu);
     }
     spin_unlock(&own->lock);
     if (was_current)
         return;
     struct runq *rq = lock_home(sc);
+    if (sc->wants_cpu)
+        trace(TRACE_BLOCK, sc->id, sc->cpu);
     sc->wants_cpu = false;
     if (sc->queued)
-        dequeue(rq, sc);
+        sched_dequeue(rq, sc);
     spin_unlock(&rq->lock);
 }
 
@@ -186,21 +380,26 @@ struct sc *sched_current(void)
 }
 
 /* Puts the context that ran back, unless its thread stopped meanwhile (another CPU's
- * sched_unready() leaves a current context to this one) or it went to another CPU: then returns it
- * for the caller to move. */
+ * sched_unready() leaves a current context to this one), or it is to change its CPU or its
+ * parameters: then returns it for the caller to bring home. */
 static struct sc *put_back(struct runq *rq, uint32_t cpu, bool yield, uint64_t now)
 {
     struct sc *sc = rq->current;
     if (!sc)
         return NULL;
-    charge(sc, now);
+    charge(rq, sc, now);
+    bool moves = __atomic_load_n(&sc->cpu, __ATOMIC_ACQUIRE) != cpu || sc->pending;
+    if (moves || !sc->wants_cpu || sc->exhausted) {
+        put_off(rq, sc);
+        return moves ? sc : NULL;
+    }
     rq->current = NULL;
-    __atomic_store_n((uint32_t *)&sc->running, 0, __ATOMIC_RELEASE);
-    if (__atomic_load_n(&sc->cpu, __ATOMIC_ACQUIRE) != cpu)
-        return sc;
-    /* Made unready from another CPU meanwhile: nobody may find it in a queue again. */
-    if (sc->wants_cpu && !sc->exhausted)
-        enqueue(rq, sc, !yield && sc->turn_left);
+    rq->shared.runs = false;
+    __atomic_store_n((uint32_t *)&sc->running, 0, __ATOMIC_RELAXED);
+    if (is_shared(sc) && (yield || !vtime_left(sc)))
+        vtime_renew(sc);
+    sc->waits_since = now;
+    enqueue(rq, sc, !yield && sc->turn_left);
     return NULL;
 }
 
@@ -208,15 +407,59 @@ static struct sc *put_back(struct runq *rq, uint32_t cpu, bool yield, uint64_t n
 static void arm_slice(struct runq *rq, struct sc *sc, uint64_t now)
 {
     uint64_t deadline = UINT64_MAX;
-    rq->sharing = !list_empty(&rq->ready[sc->priority]);
-    if (rq->sharing)
+    if (is_shared(sc) && rq->shared.count > 1)
+        deadline = now + vtime_left(sc);
+    if (sc->is.class == SC_FIXED && !list_empty(&rq->ready[sc->is.priority]))
         deadline = now + sc->turn_left;
-    if (sc->budget)
-        deadline = MIN(deadline, now + sc->left);
+    if (!list_empty(&rq->movable))
+        deadline = MIN(deadline, MAX(rq->balance_at, now + balance_period / 16));
+    rq->looks = deadline != UINT64_MAX;
+    if (sc->is.budget)
+        deadline = MIN(deadline, now + (uint64_t)sc->left);
     if (deadline != UINT64_MAX)
         timer_arm(&rq->slice, deadline);
     else if (rq->slice.cpu)
         timer_disarm(&rq->slice);
+}
+
+static struct sc *best(struct runq *rq)
+{
+    uint32_t fixed = rq->bitmap ? 63 - (uint32_t)__builtin_clzll(rq->bitmap) : 0;
+    if (fixed < SC_PRIORITY_URGENT && rq->reserved)
+        return container_of(rq->reserved, struct sc, node);
+    if (fixed < SC_PRIORITY_SYSTEM) {
+        struct sc *sc = vtime_first(&rq->shared);
+        if (sc)
+            return sc;
+    }
+    return rq->bitmap ? list_first(&rq->ready[fixed], struct sc, ready) : NULL;
+}
+
+static void put_on(struct runq *rq, struct sc *sc, uint32_t cpu, uint64_t now)
+{
+    take_out(rq, sc);
+    rq->current = sc;
+    rq->shared.runs = is_shared(sc);
+    rq->shared.charged = now;
+    __atomic_store_n((uint32_t *)&sc->running, cpu + 1, __ATOMIC_RELAXED);
+    sc->started = now;
+    sc->waited += now - sc->waits_since;
+    sc->migrations += sc->last_cpu != cpu;
+    sc->last_cpu = cpu;
+    if (sc->is.budget)
+        check_deadline(sc, now);
+    if (is_shared(sc) && !vtime_left(sc))
+        vtime_renew(sc);
+    arm_slice(rq, sc, now);
+}
+
+/* Nothing may be queued on a CPU that is offline. Lock held, and released for a while. */
+static void evacuate(struct runq *rq)
+{
+    for (struct sc *sc = best(rq); sc; sc = best(rq)) {
+        balance_evacuate(rq, sc);
+        spin_lock(&rq->lock);
+    }
 }
 
 struct sc *sched_pick(bool yield)
@@ -227,39 +470,54 @@ struct sc *sched_pick(bool yield)
     uint64_t now = rdtsc();
     struct sc *before = rq->current;
     struct sc *moved = put_back(rq, cpu->id, yield, now);
-    struct sc *next = NULL;
-    if (rq->bitmap) {
-        uint32_t priority = 63 - (uint32_t)__builtin_clzll(rq->bitmap);
-        next = list_first(&rq->ready[priority], struct sc, ready);
-        dequeue(rq, next);
-        rq->current = next;
-        __atomic_store_n((uint32_t *)&next->running, cpu->id + 1, __ATOMIC_RELAXED);
-        next->started = now;
+    if (unlikely(rq->offline))
+        evacuate(rq);
+    struct sc *next = best(rq);
+    if (next) {
+        put_on(rq, next, cpu->id, now);
         next->switches += next != before;
-        arm_slice(rq, next, now);
+        if (rq->idle)
+            balance_busy(rq);
+    } else {
+        balance_idle(rq);
     }
+    if (next != before)
+        trace(next ? TRACE_RUN : TRACE_IDLE, next ? next->id : 0, cpu->id);
+    bool push = next && !list_empty(&rq->movable) && now >= rq->balance_at;
     spin_unlock(&rq->lock);
     if (moved)
-        go_home(moved, false);
+        sched_go_home(moved, false);
+    if (!next)
+        balance_pull();
+    else if (push)
+        balance_push(now);
     return next;
 }
 
-void sc_configure(struct sc *sc, uint32_t cpu, uint32_t priority, uint64_t budget, uint64_t period)
+bool sc_configure(struct sc *sc, const struct sc_config *config, uint32_t *promised)
 {
+    uint32_t cpu = sc->cpu, need = 0;
+    *promised = 0;
+    if (config->class == SC_RESERVED) {
+        need = (uint32_t)((config->budget * 1000000 + config->period - 1) / config->period);
+        cpu = balance_admit(sc, &config->affinity, need, promised);
+        if (cpu == SCHED_CPUS)
+            return false;
+    } else if (!cpuset_has(&config->affinity, cpu)) {
+        cpu = cpuset_next_both(&config->affinity, &config->affinity, 0, SCHED_CPUS);
+    }
+    balance_promise(sc, cpu, need);
     struct runq *rq = lock_home(sc);
     if (sc->queued)
-        dequeue(rq, sc);
-    timer_disarm(&sc->replenish); /* under the lock: not one that is armed by the new rules */
-    sc->priority = priority;
-    sc->budget = budget;
-    sc->period = period;
-    sc->left = budget;
-    sc->exhausted = false;
+        sched_dequeue(rq, sc);
+    sc->next = *config;
+    sc->pending = true;
     /* Last: partner put_back(), which may run on a CPU that is no more its home. */
     __atomic_store_n(&sc->cpu, cpu, __ATOMIC_RELEASE);
     uint32_t running = __atomic_load_n((uint32_t *)&sc->running, __ATOMIC_ACQUIRE);
     spin_unlock(&rq->lock);
     if (running)
         cpu_reschedule(cpus[running - 1]);
-    go_home(sc, false);
+    sched_go_home(sc, false);
+    return true;
 }

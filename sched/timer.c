@@ -7,8 +7,8 @@
 /* Legend: (l) under lock. */
 struct timerq {
     spinlock_t lock;
-    struct timer *root;  /* (l) earliest deadline */
-    uint64_t programmed; /* (l) what the APIC timer is set to */
+    struct heap_node *root; /* (l) earliest deadline */
+    uint64_t programmed;    /* (l) what the APIC timer is set to */
 };
 
 bool timerq_init(struct cpu *cpu)
@@ -24,69 +24,11 @@ void timer_init(struct timer *timer, void (*fire)(struct timer *))
     *timer = (struct timer){.fire = fire};
 }
 
-static struct timer *meld(struct timer *a, struct timer *b)
-{
-    if (!a || !b)
-        return a ? a : b;
-    if (b->deadline < a->deadline) {
-        struct timer *t = a;
-        a = b;
-        b = t;
-    }
-    b->next = a->child;
-    if (b->next)
-        b->next->prev = b;
-    b->prev = a;
-    a->child = b;
-    return a;
-}
-
-/* Two-pass pairing of a list of siblings. */
-static struct timer *pair_up(struct timer *first)
-{
-    struct timer *pairs = NULL;
-    while (first) {
-        struct timer *a = first, *b = a->next;
-        first = b ? b->next : NULL;
-        a->next = a->prev = NULL;
-        if (b)
-            b->next = b->prev = NULL;
-        a = meld(a, b);
-        a->next = pairs;
-        pairs = a;
-    }
-    struct timer *root = NULL;
-    while (pairs) {
-        struct timer *next = pairs->next;
-        pairs->next = NULL;
-        root = meld(root, pairs);
-        pairs = next;
-    }
-    return root;
-}
-
-static void unlink_timer(struct timerq *q, struct timer *timer)
-{
-    struct timer *below = pair_up(timer->child);
-    if (q->root == timer) {
-        q->root = below;
-    } else {
-        if (timer->prev->child == timer)
-            timer->prev->child = timer->next;
-        else
-            timer->prev->next = timer->next;
-        if (timer->next)
-            timer->next->prev = timer->prev;
-        q->root = meld(q->root, below);
-    }
-    timer->child = timer->next = timer->prev = NULL;
-}
-
 /* Only the own CPU can program its APIC. A disarmed earliest timer leaves a spurious interrupt,
  * which costs less than reprogramming at each disarm. */
 static void program(struct timerq *q)
 {
-    uint64_t want = q->root ? q->root->deadline : UINT64_MAX;
+    uint64_t want = q->root ? q->root->key : UINT64_MAX;
     if (want < q->programmed) {
         q->programmed = want;
         apic_timer_set(want);
@@ -100,8 +42,7 @@ void timer_arm(struct timer *timer, uint64_t deadline)
     struct timerq *q = cpu->timerq;
     spin_lock(&q->lock);
     timer->deadline = deadline;
-    timer->child = timer->next = timer->prev = NULL;
-    q->root = meld(q->root, timer);
+    heap_insert(&q->root, &timer->node, MIN(deadline, (uint64_t)INT64_MAX)); /* far enough */
     timer->cpu = cpu;
     program(q);
     spin_unlock(&q->lock);
@@ -114,7 +55,7 @@ void timer_disarm(struct timer *timer)
         spin_lock(&q->lock);
         bool here = timer->cpu == cpu; /* else it fired or moved meanwhile */
         if (here) {
-            unlink_timer(q, timer);
+            heap_remove(&q->root, &timer->node);
             timer->cpu = NULL;
         }
         spin_unlock(&q->lock);
@@ -128,9 +69,9 @@ void timer_interrupt(void)
     struct timerq *q = cpu_self()->timerq;
     spin_lock(&q->lock);
     q->programmed = UINT64_MAX;
-    while (q->root && q->root->deadline <= rdtsc()) {
-        struct timer *timer = q->root;
-        unlink_timer(q, timer);
+    while (q->root && q->root->key <= rdtsc()) {
+        struct timer *timer = container_of(q->root, struct timer, node);
+        heap_remove(&q->root, &timer->node);
         timer->cpu = NULL;
         spin_unlock(&q->lock);
         timer->fire(timer);

@@ -4,13 +4,14 @@
 #define SCHED_TIMER_H
 
 #include "arch/x86_64/spinlock.h"
+#include "sched/heap.h"
 
 struct timer {
     uint64_t deadline;                 /* absolute TSC */
     void (*fire)(struct timer *timer); /* on the CPU it was armed on, interrupts off, no lock held,
                                           disarmed before */
-    struct timer *child, *next, *prev; /* heap; prev: parent or left sibling */
-    struct cpu *_Atomic cpu;           /* where it is armed; NULL: not armed */
+    struct heap_node node;
+    struct cpu *_Atomic cpu; /* where it is armed; NULL: not armed */
 };
 
 void timer_init(struct timer *timer, void (*fire)(struct timer *));

@@ -25,7 +25,7 @@ struct program_args {
     uint64_t data_size;
     uint64_t first_free_slot; /* slots from here on are the program's own */
     char name[64];            /* for messages: "vmm:alpha", "console" */
-    uint32_t slot[64];        /* program-specific capabilities, by index (e.g. enum vmm_slot) */
+    uint32_t slot[128];       /* program-specific capabilities, by index (e.g. enum vmm_slot) */
 };
 
 /* Programs define this. Returning, or exit(), ends the first thread; the manager sees it. */
@@ -57,6 +57,9 @@ struct user_thread {
 /* Starts fn(arg) on a new thread: host CPU, priority. Status of the failing system call, or OK. */
 int64_t thread_spawn(struct user_thread *thread, void (*fn)(void *), void *arg, uint32_t cpu,
                      uint32_t priority);
+/* The same on a scheduling context that somebody else has made. */
+int64_t thread_spawn_on(struct user_thread *thread, void (*fn)(void *), void *arg,
+                        uint32_t sc_slot);
 
 /* --- mutual exclusion: three instructions when free, sleeps in the kernel when not --- */
 struct mutex {

@@ -44,14 +44,12 @@ static uint64_t utcb_address(void)
     return index < THREAD_UTCBS ? PROGRAM_UTCB_VA + (uint64_t)index * THREAD_PAGE : 0;
 }
 
-static int64_t create_objects(struct user_thread *thread, uint32_t cpu, uint32_t priority)
+static int64_t create_objects(struct user_thread *thread)
 {
     uint64_t utcb = utcb_address();
-    if (!thread->slot || !thread->sc_slot || !thread->notif || !utcb)
+    if (!thread->slot || !thread->notif || !utcb)
         return ERR_QUOTA;
     int64_t status = sys_thread_create(thread->slot, SLOT_SELF_PD, utcb);
-    if (status == OK)
-        status = sys_sc_create(thread->sc_slot, cpu, priority, 0, 0);
     if (status == OK)
         status = sys_sc_bind(thread->sc_slot, thread->slot);
     if (status == OK)
@@ -70,14 +68,13 @@ static void *create_stack(void)
     return pages + THREAD_GUARD;
 }
 
-int64_t thread_spawn(struct user_thread *thread, void (*fn)(void *), void *arg, uint32_t cpu,
-                     uint32_t priority)
+int64_t thread_spawn_on(struct user_thread *thread, void (*fn)(void *), void *arg, uint32_t sc_slot)
 {
     thread->slot = slot_alloc();
-    thread->sc_slot = slot_alloc();
+    thread->sc_slot = sc_slot;
     thread->notif = slot_alloc();
     thread->stack = NULL;
-    int64_t status = create_objects(thread, cpu, priority);
+    int64_t status = create_objects(thread);
     if (status == OK && !(thread->stack = create_stack()))
         status = ERR_NOMEM;
     if (status == OK) {
@@ -89,8 +86,19 @@ int64_t thread_spawn(struct user_thread *thread, void (*fn)(void *), void *arg, 
     }
     if (status != OK) {
         slot_free(thread->slot);
-        slot_free(thread->sc_slot);
         slot_free(thread->notif);
     }
+    return status;
+}
+
+int64_t thread_spawn(struct user_thread *thread, void (*fn)(void *), void *arg, uint32_t cpu,
+                     uint32_t priority)
+{
+    uint32_t sc_slot = slot_alloc();
+    int64_t status = sc_slot ? sys_sc_create(sc_slot, cpu, priority, 0, 0) : ERR_QUOTA;
+    if (status == OK)
+        status = thread_spawn_on(thread, fn, arg, sc_slot);
+    if (status != OK)
+        slot_free(sc_slot);
     return status;
 }

@@ -31,6 +31,9 @@ enum vmm_slot {
 #define VMM_SLOT_DISK_MEMORY(i) (VMM_SLOT_DISK + 2 * (i))
 #define VMM_SLOT_DISK_PEER(i)   (VMM_SLOT_DISK + 2 * (i) + 1)
 
+/* Scheduling context of vCPU i's thread: the manager's, which decides what the guest may use. */
+#define VMM_SLOT_SC(i) (VMM_SLOT_RAM + VMM_MAX_RAM + (i))
+
 /* A ring capability covers VMM_RING_BYTES: output ring (guest to console) in the first half, input
  * ring in the second; data size of each is VMM_RING_BYTES / 2 - sizeof(struct ring_shared), rounded
  * down to a power of two. */
@@ -104,9 +107,8 @@ struct vmm_config {
     char name[64];
     uint8_t uuid[16];
     uint32_t vcpus;
-    uint32_t boot;                    /* enum vmm_boot; AUTO: by the image's own headers */
-    uint32_t host_cpu[VMM_MAX_VCPUS]; /* CPU to run vCPU i on */
-    uint32_t priority;                /* scheduling priority of vCPU threads */
+    uint32_t boot; /* enum vmm_boot; AUTO: by the image's own headers */
+    uint32_t pad0;
     uint32_t ram_count;
     uint64_t ram_size[VMM_MAX_RAM]; /* bytes, multiples of 4 KiB; in guest-physical order */
     uint64_t memory;                /* sum, bytes */

@@ -75,10 +75,9 @@ static void check_config(const struct program_args *args, const struct vmm_confi
         !image_is_sane(&config->firmware))
         refuse("the definition is damaged");
     check_disks(config);
-    const struct kinfo *kinfo = (const struct kinfo *)KINFO_VA;
     for (uint32_t i = 0; i < config->vcpus; i++)
-        if (config->host_cpu[i] >= kinfo->cpu_count)
-            refuse("vCPU %u: there is no CPU %u", i, config->host_cpu[i]);
+        if (!args->slot[VMM_SLOT_SC(i)])
+            refuse("vCPU %u: there is no scheduling context", i);
 }
 
 static struct byte_channel *open_rings(struct vmm *vmm, bool wanted, uint32_t index, uint64_t va,

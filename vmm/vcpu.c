@@ -84,14 +84,12 @@ static void vcpu_main(void *arg)
 
 void vcpu_start_all(struct vmm *vmm)
 {
-    const struct vmm_config *config = vmm->config;
-    for (uint32_t i = 0; i < config->vcpus; i++) {
+    for (uint32_t i = 0; i < vmm->config->vcpus; i++) {
         struct vmm_vcpu *vcpu = &vmm->vcpu[i];
         int64_t status =
-            thread_spawn(&vcpu->thread, vcpu_main, vcpu, config->host_cpu[i], config->priority);
+            thread_spawn_on(&vcpu->thread, vcpu_main, vcpu, vmm->args->slot[VMM_SLOT_SC(i)]);
         if (status != OK)
-            refuse("vCPU %u: no thread on CPU %u: status %lld", i, config->host_cpu[i],
-                   (long long)status);
+            refuse("vCPU %u: no thread: status %lld", i, (long long)status);
     }
 }
 

@@ -275,7 +275,8 @@ class VmSet:
 
     def add(self, name, kernel, initrd=None, cmdline=None, memory=32, vcpus=1, virtio=False,
             autostart=True, on_poweroff="destroy", on_reboot="restart", on_crash="destroy",
-            devices=""):
+            devices="", extra=""):
+        """extra: elements that come last in the definition, such as <cputune>."""
         boot = ""
         if initrd:
             boot += f"    <initrd>{self.file(initrd)}</initrd>\n"
@@ -284,7 +285,8 @@ class VmSet:
         self.write(name + ".xml", DOMAIN.format(
             name=name, memory=memory, vcpus=vcpus, kernel=self.file(kernel), boot=boot,
             on_poweroff=on_poweroff, on_reboot=on_reboot, on_crash=on_crash,
-            devices=(VIRTIO if virtio else "") + devices, metadata="" if autostart else NO_AUTOSTART))
+            devices=(VIRTIO if virtio else "") + devices,
+            metadata=("" if autostart else NO_AUTOSTART) + extra))
         return self
 
     def file(self, path):

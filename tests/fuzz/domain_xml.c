@@ -4,6 +4,9 @@
 #include "manager/domain_value.c"
 #include "manager/domain_xml.c"
 #include "manager/domain_elements.c"
+#include "manager/domain_cputune.c"
+#include "manager/tune.c"
+#include "lib/cpulist.c"
 #include "manager/domain_devices.c"
 #include "manager/domain_disk.c"
 

@@ -35,6 +35,12 @@ void test_notifications(void);
 void test_domains(void);
 void test_dma(void);
 void test_scheduling(void);
+void test_weights(void);
+void test_wandering(void);
+void test_cap(void);
+void test_reservation(void);
+void test_admission(void);
+void test_affinity(void);
 void test_vcpu(void);
 void test_random_calls(void);
 

@@ -68,6 +68,12 @@ void root_main(const struct root_info *info)
     run("kill while preempted", test_kill_while_preempted);
     run("domains", test_domains);
     run("scheduling", test_scheduling);
+    run("weights", test_weights);
+    run("wandering", test_wandering);
+    run("cap", test_cap);
+    run("reservation", test_reservation);
+    run("admission", test_admission);
+    run("affinity", test_affinity);
     run("vcpu", test_vcpu);
     run("random_calls", test_random_calls);
     log_line("%u passed, %u failed", ktest_passed, ktest_failed);

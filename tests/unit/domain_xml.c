@@ -4,6 +4,9 @@
 #include "manager/domain_value.c"
 #include "manager/domain_xml.c"
 #include "manager/domain_elements.c"
+#include "manager/domain_cputune.c"
+#include "manager/tune.c"
+#include "lib/cpulist.c"
 #include "manager/domain_devices.c"
 #include "manager/domain_disk.c"
 
@@ -85,7 +88,7 @@ TEST(dumpxml_definition)
     CHECK(!strcmp(domain.feature[1].name, "rdrand") && !domain.feature[1].require);
     CHECK_EQ(domain.on_crash, ACTION_RESTART);
     CHECK(domain.has_virtio_console);
-    CHECK(domain.has_cpuset && domain.cpuset[0] == 0xb);
+    CHECK(domain.tune.cpuset_line && domain.tune.cpuset.word[0] == 0xb);
 }
 
 TEST(refusal_names_file_line_element_and_reason)
@@ -390,8 +393,8 @@ TEST(every_element_is_documented)
     CHECK(file);
     text[fread(text, 1, sizeof(text) - 1, file)] = 0;
     fclose(file);
-    const struct element_rule *tables[] = {domain_rules, device_rules};
-    for (int t = 0; t < 2; t++) {
+    const struct element_rule *tables[] = {domain_rules, tune_rules, device_rules};
+    for (int t = 0; t < 3; t++) {
         for (const struct element_rule *r = tables[t]; r->path; r++) {
             char mark[128];
             snprintf(mark, sizeof(mark), "| `%s` |", r->path);

@@ -23,6 +23,8 @@ static const char *candidate(void *context, uint32_t index, const char *first, u
     (void)context;
     if (index == 0)
         return verbs[i];
+    if (index == 1 && !strcmp(first, "set"))
+        return i ? NULL : "name=";
     return index == 1 && !strcmp(first, "start") ? names[i] : NULL;
 }
 
@@ -132,6 +134,8 @@ TEST(completion)
     CHECK(!strcmp(e.line, "start alpha "));
     type("\t\t");
     CHECK(!strcmp(e.line, "start alpha "));
+    type("\x15set na\t");
+    CHECK(!strcmp(e.line, "set name=")); /* a value follows: no blank */
     type("\x15q\t");
     CHECK(!strcmp(e.line, "q"));
 }

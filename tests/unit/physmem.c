@@ -148,7 +148,7 @@ TEST(guest_memory_in_pieces)
     physmem_add(7, 64 * MIB, 33 * MIB, 0);
     struct mem_block b[4];
     uint32_t n;
-    CHECK_EQ(physmem_alloc_pieces(b, 4, 50 * MIB + 8192, 0, &n), OK);
+    CHECK_EQ(physmem_alloc_pieces(b, 4, 50 * MIB + 8192, 0, 0, &n), OK);
     uint64_t sum = 0;
     for (uint32_t i = 0; i < n; i++) {
         sum += b[i].size;
@@ -168,8 +168,8 @@ TEST(guest_memory_that_does_not_fit_takes_nothing)
     physmem_add(7, 64 * MIB, 16 * MIB, 0);
     struct mem_block b[4];
     uint32_t n;
-    CHECK_EQ(physmem_alloc_pieces(b, 4, 33 * MIB, 0, &n), ERR_NOMEM);
-    CHECK_EQ(physmem_alloc_pieces(b, 1, 20 * MIB, 0, &n), ERR_NOMEM);
+    CHECK_EQ(physmem_alloc_pieces(b, 4, 33 * MIB, 0, 0, &n), ERR_NOMEM);
+    CHECK_EQ(physmem_alloc_pieces(b, 1, 20 * MIB, 0, 0, &n), ERR_NOMEM);
     CHECK_EQ(n, 0);
     CHECK_EQ(physmem_blocks(), 0);
     CHECK_EQ(physmem_free_bytes(), 32 * MIB);
@@ -181,7 +181,7 @@ TEST(huge_alignment_where_possible)
     physmem_add(6, 512 * MIB, 4 * GIB, 0);
     struct mem_block b[2];
     uint32_t n;
-    CHECK_EQ(physmem_alloc_pieces(b, 2, 2 * GIB, 0, &n), OK);
+    CHECK_EQ(physmem_alloc_pieces(b, 2, 2 * GIB, 0, 0, &n), OK);
     CHECK_EQ(n, 1);
     CHECK_EQ(b[0].base % GIB, 0);
 }

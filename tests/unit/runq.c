@@ -2,8 +2,12 @@
 /* The scheduler on fake CPUs with a fake clock: every context spins whenever it may, time goes in
  * ticks, and each tick is booked to what the CPUs run. */
 #include "tests/unit/fake/memory.h"
+#include "sched/balance.c"
+#include "sched/heap.c"
 #include "sched/runq.c"
+#include "sched/trace.c"
 #include "sched/timer.c"
+#include "sched/vtime.c"
 
 #define CONTEXTS 12u
 #define TICK     10000u /* 10 us of the fake clock */
@@ -79,7 +83,7 @@ static void set_unready(uint32_t i, uint32_t from_cpu)
 static void check(void)
 {
     for (uint32_t i = 0; i < CONTEXTS; i++) {
-        if (!sc[i].priority)
+        if (!sc[i].is.priority)
             continue;
         uint32_t on = 0;
         for (uint32_t c = 0; c < FAKE_CPUS; c++)
@@ -91,7 +95,7 @@ static void check(void)
         if (!on && wants[i] && !sc[i].exhausted && !sc[i].queued)
             wrong = "a ready context is lost";
         const struct sc *instead = cpus[sc[i].cpu]->runq->current;
-        if (!on && sc[i].queued && (!instead || instead->priority < sc[i].priority))
+        if (!on && sc[i].queued && (!instead || instead->is.priority < sc[i].is.priority))
             wrong = "a lower priority or nothing runs instead";
         if (!on && wants[i] && sc[i].exhausted && !sc[i].replenish.cpu)
             wrong = "an exhausted context has no replenishment to wait for";
@@ -118,10 +122,18 @@ static void tick(uint64_t count)
     }
 }
 
+static void change(uint32_t i, uint32_t cpu, uint32_t priority, uint64_t budget, uint64_t period)
+{
+    struct sc_config config = sc_fixed(cpu, priority, budget, period);
+    uint32_t promised;
+    CHECK(sc_configure(&sc[i], &config, &promised));
+}
+
 static void make(uint32_t i, uint32_t cpu, uint32_t priority, uint64_t budget, uint64_t period)
 {
     fake_cpu = 0;
-    sc_init(&sc[i], cpu, priority, budget, period);
+    struct sc_config config = sc_fixed(cpu, priority, budget, period);
+    sc_init(&sc[i], &config);
     set_ready(i, 0);
     settle();
 }
@@ -129,11 +141,11 @@ static void make(uint32_t i, uint32_t cpu, uint32_t priority, uint64_t budget, u
 static void end_all(void)
 {
     for (uint32_t i = 0; i < CONTEXTS; i++)
-        if (sc[i].priority) {
+        if (sc[i].is.priority) {
             set_unready(i, 0);
             settle();
             sc_fini(&sc[i]);
-            sc[i].priority = 0;
+            sc[i].is.priority = 0;
         }
     stop();
 }
@@ -277,8 +289,8 @@ TEST(configuration_takes_effect_while_it_runs)
     make(0, 0, 10, 0, 0);
     make(1, 0, 5, 0, 0);
     fake_cpu = 1;
-    sc_configure(&sc[0], 3, 10, 1 * MS, 4 * MS); /* CPU 0 has not looked yet */
-    sc_configure(&sc[0], 2, 10, 1 * MS, 4 * MS);
+    change(0, 3, 10, 1 * MS, 4 * MS); /* CPU 0 has not looked yet */
+    change(0, 2, 10, 1 * MS, 4 * MS);
     look(2, false);
     look(3, false);
     check();
@@ -310,8 +322,8 @@ TEST(random_life)
                 break;
             case 2:
                 fake_cpu = cpu;
-                sc_configure(&sc[i], (uint32_t)fake_random(FAKE_CPUS), 1 + (uint32_t)fake_random(4),
-                             fake_random(2) * (200 + fake_random(500)) * 1000, MS);
+                change(i, (uint32_t)fake_random(FAKE_CPUS), 1 + (uint32_t)fake_random(4),
+                       fake_random(2) * (200 + fake_random(500)) * 1000, MS);
                 break;
             case 3:
                 look(cpu, fake_random(2));
@@ -328,4 +340,34 @@ TEST(random_life)
         CHECK(!wrong);
         end_all();
     }
+}
+
+/* A context alone on its CPU is charged when it is looked at, not only when it stops. */
+TEST(account_of_what_runs_and_waits)
+{
+    struct sc_info info = {0};
+    start();
+    struct sc_config config = sc_fixed(0, 10, 0, 0);
+    sc_init(&sc[0], &config);
+    sc_init(&sc[1], &config);
+    fake_cpu = 0;
+    sched_ready(&sc[0]);
+    look(0, false);
+    uint64_t begin = fake_tsc;
+    fake_tsc += 700;
+    sched_ready(&sc[1]);
+    fake_tsc += 300;
+    sc_account(&sc[0], &info);
+    CHECK_EQ(info.used_tsc, fake_tsc - begin);
+    CHECK_EQ(info.wait_tsc, 0);
+    sc_account(&sc[1], &info);
+    CHECK_EQ(info.used_tsc, 0);
+    CHECK_EQ(info.wait_tsc, 300);
+    sched_unready(&sc[0]);
+    sched_unready(&sc[1]);
+    uint64_t used = sc[0].used;
+    fake_tsc += 5000;
+    sc_account(&sc[0], &info);
+    CHECK_EQ(info.used_tsc, used);
+    stop();
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The timers' pairing heaps against a plain array. */
 #include "tests/unit/fake/memory.h"
+#include "sched/heap.c"
 #include "sched/timer.c"
 
 void shootdown_poll(void)

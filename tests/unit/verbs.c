@@ -20,6 +20,10 @@ uint32_t slot_alloc(void)
 {
     return 100;
 }
+uint64_t time_ns(void)
+{
+    return 1;
+}
 uint64_t time_tsc(void)
 {
     return 1;
@@ -29,6 +33,8 @@ uint64_t time_ns_to_tsc(uint64_t ns)
     return ns;
 }
 
+#include "abi/thread.h"
+#include "abi/vcpu.h"
 #include "console/client.h"
 static struct mgr_brief fake[3] = {
     {.id = 4, .index = 0, .state = VM_RUNNING, .run = 1, .autostart = 1, .name = "alpha"},
@@ -79,18 +85,75 @@ int64_t client_refresh(const char *name)
     (void)name;
     return 0;
 }
+static uint32_t looks;
 int64_t client_stats(const char *name, uint32_t vcpu, struct mgr_stats *stats)
 {
     memset(stats, 0, sizeof(*stats));
     stats->vcpus = 2;
     stats->vm_state = VM_RUNNING;
-    stats->host_cpu = vcpu + 2;
+    stats->sched.cpu = vcpu + 2;
+    stats->sched.class = SC_SHARED;
+    stats->sched.weight = 512;
+    stats->sched.used_ns = 1500000000ull * (looks + 1);
+    stats->sched.wait_ns = 250000000ull * (looks + 1);
+    stats->sched.migrations = 3;
+    stats->sched.deadline_misses = vcpu;
+    stats->sched.budget_us = vcpu ? 25000 : 0;
+    stats->sched.period_us = vcpu ? 100000 : 0;
+    stats->emulator.used_ns = 100000000;
+    stats->domain_ns = 99;
     stats->state = vcpu; /* vCPU 1 is halted */
     stats->memory = 1 << 20;
     stats->balloon_pages = 16;
-    stats->cpuset[0] = 5;
-    stats->stat[0] = 77 + vcpu;
+    stats->cpuset.word[0] = 5;
+    stats->stat[0] = 77 + vcpu + 1000 * looks;
+    stats->stat[STAT_HLT] = 200 * looks;
     return find(name) ? 0 : -1;
+}
+static struct mgr_tune fake_tune = {
+    .vcpus = 2, .value = {1024, 100000, -1, 100000, -1, 100000, -1, 100000, -1}};
+static struct mgr_tune_set last_set;
+static struct mgr_pin_set last_pin;
+static uint32_t last_flags;
+int64_t client_tune(const char *name, uint32_t flags, struct mgr_tune *tune)
+{
+    last_flags = flags;
+    *tune = fake_tune;
+    memset(tune->pin, 0xff, sizeof(tune->pin));
+    tune->pin[1].word[0] = 2;
+    tune->emulator_pin.word[0] = 12;
+    return find(name) ? 0 : -1;
+}
+int64_t client_tune_set(const char *name, uint32_t flags, const struct mgr_tune_set *set)
+{
+    last_flags = flags;
+    last_set = *set;
+    for (uint32_t i = 0; i < set->count; i++)
+        fake_tune.value[set->change[i].which] = set->change[i].value;
+    return find(name) ? 0 : -1;
+}
+int64_t client_pin(const char *name, uint32_t flags, const struct mgr_pin_set *set)
+{
+    last_flags = flags;
+    last_pin = *set;
+    return find(name) ? 0 : -1;
+}
+static enum mgr_trace last_trace;
+int64_t client_trace(enum mgr_trace what)
+{
+    last_trace = what;
+    return 0;
+}
+/* CPU 0 has three events, the others none. */
+int64_t client_trace_read(uint32_t cpu, uint64_t *position, struct trace_entry *entries,
+                          uint32_t size, uint32_t *count)
+{
+    *count = !cpu && !*position && size >= 3 ? 3 : 0;
+    for (uint32_t i = 0; i < *count; i++)
+        entries[i] =
+            (struct trace_entry){.tsc = 0x1000 + i, .sc = 7 + i, .event = (uint16_t)(i + 1)};
+    *position += *count;
+    return 0;
 }
 int64_t client_node(struct mgr_node *node)
 {
@@ -137,7 +200,11 @@ const char *client_reason(void)
     return "failed to get domain";
 }
 
+#include "lib/cpulist.c"
 #include "console/format.c"
+#include "console/verbs_tune.c"
+#include "console/verbs_trace.c"
+#include "console/top.c"
 #include "console/command.c"
 #include "console/verbs.c"
 #include "manager/options.c"
@@ -257,14 +324,114 @@ TEST(host_verbs)
 TEST(statistics)
 {
     run("domstats alpha");
-    CHECK(strstr(bytes, "Domain: 'alpha'\n  state.state=1\n  balloon.current=960\n"));
+    CHECK(
+        strstr(bytes, "Domain: 'alpha'\n  state.state=1\n  cpu.time=99\n  balloon.current=960\n"));
     CHECK(strstr(bytes, "  vcpu.0.exits.sum=77\n") && strstr(bytes, "  vcpu.1.exits.sum=78\n"));
+    CHECK(strstr(bytes, "  cpu.time=99\n") && strstr(bytes, "  vcpu.0.time=1500000000\n"));
+    CHECK(strstr(bytes, "  vcpu.0.wait=250000000\n  vcpu.0.delay=250000000\n"));
+    CHECK(strstr(bytes, "  vcpu.1.halted=yes\n") && strstr(bytes, "  emulator.time=100000000\n"));
+    run("vcpuinfo alpha");
+    CHECK(strstr(bytes, "Scheduling:     shared, weight 512\nWait time:      0.2s\n"));
+    CHECK(strstr(bytes, "weight 512, at most 25000 us of 100000 us\n"));
+    CHECK(strstr(bytes, "Migrations:     3\nMissed:         1\n"));
+    CHECK(strstr(run("vcpuinfo alpha --pretty"), "CPU Affinity:   0,2 (out of 4)\n"));
     run("vcpuinfo alpha");
     CHECK(strstr(bytes, "VCPU:           0\nCPU:            2\nState:          running\n"));
     CHECK(strstr(bytes, "VCPU:           1\nCPU:            3\nState:          idle\n"));
     CHECK(strstr(bytes, "CPU Affinity:   y-y-\n"));
     CHECK(strstr(run("nodeinfo"), "CPU(s):              4\nCPU frequency:       2300 MHz\n"));
     CHECK(strstr(run("domstats"), "Domain: 'beta'") && !strstr(bytes, "a-long-name"));
+}
+
+TEST(schedinfo)
+{
+    CHECK(!strcmp(run("schedinfo alpha"),
+                  "Scheduler      : posix\ncpu_shares     : 1024\nvcpu_period    : 100000\n"
+                  "vcpu_quota     : -1\nemulator_period: 100000\nemulator_quota : -1\n"
+                  "global_period  : 100000\nglobal_quota   : -1\niothread_period: 100000\n"
+                  "iothread_quota : -1\n\n"));
+    CHECK_EQ(last_flags, 0);
+    run("schedinfo alpha --set cpu_shares=2048 vcpu_quota=-1 --live");
+    CHECK(strstr(bytes, "cpu_shares     : 2048\n") && last_flags == MGR_TUNE_LIVE);
+    CHECK(last_set.count == 2 && last_set.change[1].which == MGR_TUNE_VCPU_QUOTA);
+    CHECK_EQ(last_set.change[1].value, -1);
+    run("schedinfo --domain alpha --set=cpu_shares=7 --config");
+    CHECK(strstr(bytes, "cpu_shares     : 7\n") && last_flags == MGR_TUNE_CONFIG);
+    last_set.count = 0;
+    CHECK(!strcmp(run("schedinfo alpha frob=1"), "error: invalid scheduler option: frob\n\n"));
+    CHECK(strstr(run("schedinfo alpha --set cpu_shares=1x"), "Invalid value '1x' for field"));
+    CHECK(strstr(run("schedinfo alpha --set cpu_shares=99999999999999999999"), "Invalid value"));
+    CHECK(strstr(run("schedinfo alpha --set cpu_shares"), "expecting name=value"));
+    CHECK(strstr(run("schedinfo alpha --set =5"), "expecting name=value"));
+    CHECK(strstr(run("schedinfo alpha cpu_shares=5 cpu_shares=6"), "given twice"));
+    CHECK(strstr(run("schedinfo alpha --live --current"), "mutually exclusive"));
+    CHECK(strstr(run("schedinfo"), "requires <domain>"));
+    CHECK(strstr(run("schedinfo nobody"), "failed to get domain"));
+    CHECK(strstr(run("schedinfo a 1 2 3 4 5 6 7 8 9 10"), "unexpected data '10'"));
+    CHECK_EQ(last_set.count, 0);
+}
+
+TEST(pins)
+{
+    CHECK(!strcmp(run("vcpupin alpha"), " VCPU   CPU Affinity\n----------------------\n"
+                                        " 0      0-3\n 1      1\n\n"));
+    CHECK(!strcmp(run("vcpupin alpha 1"), " VCPU   CPU Affinity\n----------------------\n"
+                                          " 1      1\n\n"));
+    CHECK(!strcmp(run("vcpupin alpha 1 0-2,^1"), "\n"));
+    CHECK(last_pin.vcpu == 1 && !strcmp(last_pin.list, "0-2,^1"));
+    run("vcpupin alpha --cpulist 3 --vcpu=0");
+    CHECK(last_pin.vcpu == 0 && !strcmp(last_pin.list, "3"));
+    CHECK(strstr(run("vcpupin alpha 2 0"), "vCPU index out of range"));
+    CHECK(strstr(run("vcpupin alpha x 0"), "Numeric value 'x' for <vcpu>"));
+    CHECK(strstr(run("vcpupin alpha --cpulist 0"), "Missing vCPU number"));
+    CHECK(strstr(run("vcpupin alpha 0 1 2"), "unexpected data '2'"));
+    CHECK(strstr(run("vcpupin alpha --vcpu"), "doesn't support option --vcpu"));
+    CHECK(!strcmp(run("emulatorpin alpha"),
+                  "emulator: CPU Affinity\n----------------------------------\n       *: 2-3\n\n"));
+    CHECK(!strcmp(run("emulatorpin alpha 1 --live"), "\n") && last_flags == MGR_TUNE_LIVE);
+    CHECK(last_pin.vcpu == MGR_PIN_EMULATOR && !strcmp(last_pin.list, "1"));
+    CHECK(strstr(run("emulatorpin nobody 1"), "error: failed to get domain"));
+}
+
+TEST(top_shows_what_moved)
+{
+    struct text text = {bytes, sizeof(bytes), 0};
+    bytes[0] = 0;
+    run("top");
+    CHECK(verbs_top && !bytes[0]);
+    verbs_top = false;
+    looks = 0;
+    top_begin();
+    top_look(1, 0, NULL);
+    looks = 1; /* two seconds later: 1.5 s run, 0.25 s waited, 1000 exits, 200 of them HLT */
+    top_look(2000000001, 100, &text);
+    CHECK(strstr(bytes, "top: up 0s, 4 CPUs, 2 of 0 domains active\n"));
+    CHECK(strstr(bytes, "\nalpha     0   2  75.0   12    0     500   100     0     0     0     0 "
+                        "   3    0\n"));
+    CHECK(strstr(bytes, "\nalpha     1   3  75.0   12    0     500   100     0     0     0     0 "
+                        "   3    1\n"));
+    CHECK(strstr(bytes, "\nalpha     e   0   0.0") && strstr(bytes, "\nbeta      0   2"));
+    text.used = 0;
+    top_look(3000000001, 4, &text); /* nothing moved; two rows */
+    CHECK(strstr(bytes, "alpha     1   3   0.0") && !strstr(bytes, "beta"));
+    looks = 0;
+    CHECK(strstr(run("top --once"), "DOMAIN   VC CPU  RUN%"));
+    CHECK(strstr(run("top alpha"), "unexpected data 'alpha'"));
+    for (const char *line = bytes; *line; line += strcspn(line, "\n") + 1)
+        CHECK(strcspn(line, "\n") < 80);
+}
+
+TEST(trace)
+{
+    CHECK(!strcmp(run("trace on"), "Scheduling events are traced\n\n"));
+    CHECK_EQ(last_trace, MGR_TRACE_ON);
+    CHECK(strstr(run("trace off"), "not traced") && last_trace == MGR_TRACE_OFF);
+    run("trace dump");
+    CHECK(!strncmp(bytes, "trace begin 4 2300000\ntrace name 0 alpha vcpu 0\n", 48));
+    CHECK(strstr(bytes, "trace name 0 beta emulator\ntrace 0 1000 run 7 0\ntrace 0 1001 idle 8 0\n"
+                        "trace 0 1002 ready 9 0\ntrace end\n"));
+    CHECK(strstr(run("trace"), "'on', 'off' or 'dump'") && strstr(run("trace x"), "error"));
+    CHECK(!strcmp(verbs_candidate(NULL, 1, "trace", 2), "dump"));
 }
 
 TEST(help_and_log)
@@ -285,6 +452,10 @@ TEST(candidates)
     CHECK(!verbs_candidate(NULL, 1, "start", 3));
     CHECK(!verbs_candidate(NULL, 1, "list", 0) && !verbs_candidate(NULL, 2, "start", 0));
     CHECK(!strcmp(verbs_candidate(NULL, 1, "help", 1), "destroy"));
+    CHECK(!strcmp(verbs_candidate(NULL, 1, "vcpupin", 0), "alpha"));
+    CHECK(!strcmp(verbs_candidate(NULL, 2, "schedinfo", 0), "cpu_shares="));
+    CHECK(!strcmp(verbs_candidate(NULL, 3, "schedinfo", 8), "iothread_quota="));
+    CHECK(!verbs_candidate(NULL, 2, "schedinfo", 9));
 }
 
 TEST(text_is_bounded)

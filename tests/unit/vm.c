@@ -28,13 +28,14 @@ TEST(configuration)
     CHECK(!vm_input(vm, VM_IN_START));
     CHECK(!strcmp(last_config.name, "alpha"));
     CHECK_EQ(last_config.vcpus, 2);
-    CHECK(last_config.host_cpu[0] != last_config.host_cpu[1]);
+    CHECK(vm->first_cpu[0] != vm->first_cpu[1]);
     CHECK_EQ(last_config.kernel.size, 5000);
     CHECK_EQ(last_config.ram_count, 2);
     CHECK_EQ(last_config.ram_size[0] + last_config.ram_size[1], 64 * MIB + 4096);
     CHECK_EQ(last_config.memory, 64 * MIB + 4096);
-    CHECK_EQ(zeroed, 3);         /* both pieces of RAM and the statistics */
-    CHECK_EQ(last_cap_count, 6); /* kernel, ring, statistics, console, two of RAM */
+    CHECK_EQ(zeroed, 3); /* both pieces of RAM and the statistics */
+    /* kernel, ring, statistics, console, two of RAM, two scheduling contexts */
+    CHECK_EQ(last_cap_count, 8);
 }
 
 TEST(missing_image)
@@ -229,13 +230,155 @@ TEST(cpus_are_spread_and_limited)
     for (int i = 0; i < 4; i++)
         CHECK_EQ(load[i], 1);
     vm_input(other, VM_IN_DESTROY);
-    other->def.has_cpuset = true;
-    other->def.cpuset[0] = 1;
+    other->def.tune.cpuset_line = 3;
+    other->def.tune.cpuset.word[0] = 1;
     CHECK(!vm_input(other, VM_IN_START));
     CHECK_EQ(load[0], 3);
     vm_input(other, VM_IN_DESTROY);
-    other->def.cpuset[0] = 1 << 9;
-    CHECK(strstr(vm_input(other, VM_IN_START), "none of the CPUs"));
+    other->def.tune.cpuset.word[0] = 1 << 9;
+    CHECK(strstr(vm_input(other, VM_IN_START),
+                 "beta.xml:3: <domain/vcpu>: this host has CPUs 0-3, none of 9"));
+}
+
+TEST(parameters_reach_the_contexts)
+{
+    setup();
+    struct vm *vm = add("alpha", 16 * MIB);
+    struct tune *t = &vm->def.tune;
+    t->shares = 2048;
+    t->each = (struct tune_limit){.quota = 50000};
+    t->vcpu[1] = (struct tune_thread){.scheduler = TUNE_FIFO, .priority = 99, .sched_line = 4};
+    t->vcpu[1].pin.word[0] = 4;
+    t->vcpu[1].pin_line = 5;
+    CHECK(!vm_input(vm, VM_IN_START));
+    const struct sc_params *a = &told[vm->sc[0]], *b = &told[vm->sc[1]], *e = &told[11];
+    CHECK(a->class == SC_SHARED && a->weight == 1024 && a->priority == 0);
+    CHECK(a->budget_us == 50000 && a->period_us == 100000 && a->affinity[0] == UINT64_MAX);
+    CHECK(b->class == SC_FIXED && b->weight == 0 && b->affinity[0] == 4);
+    CHECK(b->priority > SC_PRIORITY_SYSTEM && b->priority < SC_PRIORITY_SYSTEM + TUNE_PRIORITIES);
+    CHECK(e->class == SC_SHARED && e->weight == 512 && !e->budget_us);
+    used_tsc = 7;
+    CHECK_EQ(vm_run_time_ns(vm), 21);
+    vm_input(vm, VM_IN_DESTROY);
+    CHECK_EQ(vm->cpu_time_ns, 21);
+    CHECK(balanced(vm));
+    used_tsc = 0;
+}
+
+TEST(reservation_that_the_host_cannot_promise)
+{
+    setup();
+    struct vm *vm = add("alpha", 16 * MIB);
+    for (uint32_t i = 0; i < 2; i++)
+        vm->def.tune.vcpu[i] =
+            (struct tune_thread){.budget_us = 400, .period_us = 1000, .reserve_line = 9};
+    promisable = 300000;
+    CHECK(
+        strstr(vm_input(vm, VM_IN_START),
+               "alpha.xml:9: <domain/metadata/mullion:reservation>: vCPU 0 needs 40.0 % of a CPU; "
+               "of CPUs 0-3 even the least reserved has promised 65.0 % of 95 %"));
+    CHECK(balanced(vm));
+    promisable = 1000000;
+    CHECK(!vm_input(vm, VM_IN_START));
+    CHECK(told[vm->sc[1]].class == SC_RESERVED && told[vm->sc[1]].budget_us == 400);
+}
+
+static const char *edit_values(struct tune *tune, const void *context)
+{
+    return tune_edit_values(tune, context);
+}
+static const char *edit_pin_of(struct tune *tune, const void *context)
+{
+    return tune_edit_pin(tune, context);
+}
+
+static const char *set_value(struct vm *vm, uint32_t flags, uint32_t which, int64_t value)
+{
+    struct mgr_tune_set set = {.count = 1, .change[0] = {.which = which, .value = value}};
+    return vm_change_tune(vm, flags, edit_values, &set);
+}
+
+static const char *pin(struct vm *vm, uint32_t vcpu, const char *list)
+{
+    struct mgr_pin_set set = {.vcpu = vcpu};
+    snprintf(set.list, sizeof(set.list), "%s", list);
+    return vm_change_tune(vm, 0, edit_pin_of, &set);
+}
+
+TEST(changes_while_it_runs)
+{
+    setup();
+    struct vm *vm = add("alpha", 16 * MIB);
+    CHECK(strstr(set_value(vm, MGR_TUNE_LIVE, MGR_TUNE_CPU_SHARES, 100), "not running"));
+    CHECK(!set_value(vm, 0, MGR_TUNE_CPU_SHARES, 4096)); /* off: the definition */
+    CHECK_EQ(vm->def.tune.shares, 4096);
+    vm_input(vm, VM_IN_START);
+    CHECK_EQ(told[vm->sc[0]].weight, 2048);
+    CHECK(!set_value(vm, 0, MGR_TUNE_CPU_SHARES, 100));
+    CHECK(told[vm->sc[0]].weight == 50 && vm->def.tune.shares == 4096);
+    int before = params_set;
+    CHECK(!set_value(vm, 0, MGR_TUNE_VCPU_QUOTA, 25000));
+    CHECK_EQ(params_set - before, 2); /* not the emulator's */
+    CHECK_EQ(told[vm->sc[1]].budget_us, 25000);
+    CHECK(!set_value(vm, 0, MGR_TUNE_VCPU_QUOTA, -1) && !told[vm->sc[1]].budget_us);
+    CHECK(strstr(set_value(vm, 0, MGR_TUNE_VCPU_PERIOD, 999),
+                 "value of 'vcpu_period' is out of range [1000, 1000000]"));
+    CHECK(strstr(set_value(vm, 0, MGR_TUNE_CPU_SHARES, 1), "[2, 262144]"));
+    CHECK(strstr(set_value(vm, 0, MGR_TUNES, 1), "no such parameter"));
+    CHECK(!set_value(vm, MGR_TUNE_CONFIG, MGR_TUNE_CPU_SHARES, 3));
+    CHECK(vm->def.tune.shares == 3 && vm->tune.shares == 100);
+    CHECK(!pin(vm, 0, "1-2") && told[vm->sc[0]].affinity[0] == 6);
+    CHECK(!pin(vm, MGR_PIN_EMULATOR, "3") && told[11].affinity[0] == 8);
+    CHECK(!pin(vm, 0, "r") && told[vm->sc[0]].affinity[0] == UINT64_MAX);
+    CHECK(strstr(pin(vm, 2, "0"), "vcpu 2 is out of range of live cpu count 2"));
+    CHECK(strstr(pin(vm, 1, "4-7"), "this host has CPUs 0-3, none of 4-7"));
+    CHECK(strstr(pin(vm, 1, "x"), "Failed to parse bitmap 'x'"));
+    CHECK(strstr(pin(vm, 1, "1,^1"), "Failed to parse"));
+}
+
+TEST(a_change_is_all_or_nothing)
+{
+    setup();
+    struct vm *vm = add("alpha", 16 * MIB);
+    vm->def.tune.vcpu[1] =
+        (struct tune_thread){.budget_us = 400, .period_us = 1000, .reserve_line = 9};
+    vm_input(vm, VM_IN_START);
+    struct sc_params was = told[vm->sc[0]];
+    struct mgr_tune_set set = {.count = 2,
+                               .change = {{.which = MGR_TUNE_CPU_SHARES, .value = 77},
+                                          {.which = MGR_TUNE_VCPU_QUOTA, .value = 30000}}};
+    CHECK(strstr(vm_change_tune(vm, 0, edit_values, &set),
+                 "vCPU 1 is promised 400 us every 1000 us, but <quota> allows it only 30000 us"));
+    CHECK(!vm->tune.shares && !memcmp(&told[vm->sc[0]], &was, sizeof(was)));
+    promisable = 0; /* vCPU 0 is changed, vCPU 1 refused, vCPU 0 changed back */
+    vm->tune.cpuset_line = 1;
+    vm->tune.cpuset.word[0] = 3;
+    struct tune next = vm->tune;
+    next.cpuset.word[0] = 1;
+    int before = params_set;
+    CHECK(strstr(apply(vm, &next), "needs 40.0 %"));
+    CHECK_EQ(params_set - before, 2);
+    CHECK(told[vm->sc[0]].affinity[0] == 3 && vm->tune.cpuset.word[0] == 3);
+    promisable = 1000000;
+}
+
+TEST(memory_of_given_nodes_only)
+{
+    setup();
+    physmem_add(7, 1024 * MIB, 256 * MIB, 1);
+    struct vm *vm = add("alpha", 200 * MIB), *other = add("beta", 100 * MIB);
+    vm->def.tune.numa = other->def.tune.numa = TUNE_NUMA_STRICT;
+    vm->def.tune.nodes = other->def.tune.nodes = 2;
+    other->def.tune.numa_line = 6;
+    CHECK(!vm_input(vm, VM_IN_START));
+    CHECK(vm->ram_count == 1 && vm->ram[0].node == 1);
+    CHECK(strstr(vm_input(other, VM_IN_START),
+                 "beta.xml:6: <domain/numatune/memory>: 102400 KiB do not fit on nodes 1; "));
+    CHECK(strstr(other->reason, "KiB are free there"));
+    other->def.tune.numa = TUNE_NUMA_PREFERRED;
+    CHECK(!vm_input(other, VM_IN_START));
+    CHECK_EQ(other->ram[0].node, 1);
+    CHECK_EQ(other->ram[other->ram_count - 1].node, 0);
 }
 
 TEST(a_set_is_bounded)

@@ -11,6 +11,7 @@ $(B)/unit/%: tests/unit/%.c $(GEN)/stamp $$(UNIT_LIBS_$$*)
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) $(HOST_TP) $< $(UNIT_LIBS_$*) -o $@
 UNIT_LIBS_domain_xml := $(B)/host/libexpat.a
+UNIT_LIBS_tune := $(B)/host/libexpat.a
 -include $(UNIT_BIN:%=%.d)
 
 FUZZ_SRC := $(wildcard tests/fuzz/*.c)

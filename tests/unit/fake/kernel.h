@@ -30,8 +30,12 @@
 #include "kernel/sys_mem.c"
 #include "kernel/sys_thread.c"
 #include "kernel/thread.c"
+#include "sched/balance.c"
+#include "sched/heap.c"
 #include "sched/runq.c"
+#include "sched/trace.c"
 #include "sched/timer.c"
+#include "sched/vtime.c"
 
 const struct pt_format user_pt_format = {.table = 7,
                                          .leaf = 0x65,

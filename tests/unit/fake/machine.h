@@ -44,8 +44,10 @@
 #include "arch/x86_64/klog.h"
 #include "arch/x86_64/platform.h"
 
+#ifndef FAKE_CPUS
 #define FAKE_CPUS 4u
-#define FAKE_KHZ  1000000u /* the fake TSC counts nanoseconds */
+#endif
+#define FAKE_KHZ 1000000u /* the fake TSC counts nanoseconds */
 
 static struct cpu fake_cpus[FAKE_CPUS];
 static struct cpu *fake_cpu_list[FAKE_CPUS];

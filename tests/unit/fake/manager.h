@@ -47,6 +47,10 @@ static int64_t sys_notif_signal(uint32_t notif, uint64_t bits)
     return 0;
 }
 static int64_t sys_pd_info(uint32_t pd);
+static int64_t sys_sc_create(uint32_t dst, uint32_t cpu, uint32_t priority, uint64_t budget_us,
+                             uint64_t period_us);
+static int64_t sys_sc_params(uint32_t sc, uint64_t *promised_ppm);
+static int64_t sys_sc_info(uint32_t sc);
 static int64_t sys_machine_donate(uint32_t machine, uint32_t mem)
 {
     (void)machine, (void)mem;
@@ -54,6 +58,7 @@ static int64_t sys_machine_donate(uint32_t machine, uint32_t mem)
 }
 
 #include "user/program.h"
+#include "abi/thread.h"
 #define utcb_self test_utcb
 static struct utcb the_utcb;
 static struct utcb *test_utcb(void)
@@ -66,6 +71,35 @@ static int64_t sys_pd_info(uint32_t pd)
     (void)pd;
     the_utcb.mr[0] = 0;
     the_utcb.mr[1] = kmem_limit;
+    return 0;
+}
+/* What the kernel was told last of each context; at most `promisable` of a promise are taken. */
+static struct sc_params told[4096];
+static int params_set;
+static uint64_t promisable = 1000000, used_tsc;
+static int64_t sys_sc_create(uint32_t dst, uint32_t cpu, uint32_t priority, uint64_t budget_us,
+                             uint64_t period_us)
+{
+    (void)cpu, (void)priority, (void)budget_us, (void)period_us;
+    memset(&told[dst], 0, sizeof(told[dst]));
+    return 0;
+}
+static int64_t sys_sc_params(uint32_t sc, uint64_t *promised_ppm)
+{
+    struct sc_params p;
+    memcpy(&p, the_utcb.mr, sizeof(p));
+    *promised_ppm = 650000;
+    if (p.class == SC_RESERVED && p.budget_us * 1000000 / p.period_us > promisable)
+        return -12;
+    told[sc] = p;
+    params_set++;
+    return 0;
+}
+static int64_t sys_sc_info(uint32_t sc)
+{
+    (void)sc;
+    memset(the_utcb.mr, 0, sizeof(struct sc_info));
+    ((struct sc_info *)the_utcb.mr)->used_tsc = used_tsc;
     return 0;
 }
 uint32_t slot_alloc(void)
@@ -123,6 +157,8 @@ const char *spawn_program(struct program *program, const struct spawn_request *r
     last_cap_count = request->cap_count;
     program->alive = true;
     program->notif = 10;
+    program->sc = 11;
+    told[11] = *request->params;
     spawned++;
     return NULL;
 }
@@ -241,6 +277,15 @@ const char *volume_find(const char *path, struct volume *volume, char reason[VOL
 #define fail launch_fail
 #include "manager/vm_launch.c"
 #undef fail
+#include "lib/cpulist.c"
+#include "manager/domain_value.c"
+#include "manager/tune.c"
+#define why_text edit_text
+#include "manager/tune_edit.c"
+#undef why_text
+#define why_text sched_text
+#include "manager/vm_sched.c"
+#undef why_text
 #include "manager/vm_stats.c"
 #define count vm_count_of
 #include "manager/vm.c"
@@ -251,6 +296,7 @@ const char *volume_find(const char *path, struct volume *volume, char reason[VOL
 static struct vm *add(const char *name, uint64_t memory_bytes)
 {
     struct domain d = {.vcpus = 2,
+                       .tune.vcpus = 2,
                        .memory = memory_bytes,
                        .autostart = true,
                        .has_serial = true,

@@ -114,7 +114,7 @@ static inline bool world_queue_ok(struct list *queue, uint32_t cpu, uint32_t pri
 {
     list_for_each_safe(sc, queue, struct sc, ready)
     {
-        if (sc->cpu != cpu || sc->priority != priority || !sc->queued || sc->exhausted)
+        if (sc->cpu != cpu || sc->is.priority != priority || !sc->queued || sc->exhausted)
             return false;
     }
     return true;
