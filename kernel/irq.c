@@ -2,6 +2,7 @@
 #include "kernel/irq.h"
 
 #include "arch/x86_64/apic.h"
+#include "arch/x86_64/iommu.h"
 #include "arch/x86_64/ioapic.h"
 #include "kernel/cap.h"
 #include "kernel/syscall.h"
@@ -65,7 +66,9 @@ int64_t sys_irq_create(struct thread *self, struct regs *r)
     if (!irq)
         return status;
     irq->flags = flags;
+    iommu_route(irq->vector, cpu, flags & IRQ_LEVEL);
     if (!ioapic_route(gsi, flags, cpu, irq->vector)) {
+        iommu_unroute(irq->vector);
         obj_unref(&irq->obj);
         return ERR_ARG;
     }
@@ -86,6 +89,7 @@ int64_t sys_msi_create(struct thread *self, struct regs *r)
         return status;
     by_vector[irq->vector - VEC_DEVICE_FIRST] = irq;
     uint32_t data;
+    iommu_route(irq->vector, cpu, false);
     apic_msi(cpu, irq->vector, &r->rdi, &data);
     r->rsi = data;
     return cap_insert(self->pd, slot, &irq->obj, RIGHT_ALL, 0, NULL);
@@ -142,6 +146,7 @@ void irq_destroy(struct obj *obj)
     struct irq *irq = (struct irq *)obj;
     if (irq->gsi != UINT32_MAX)
         ioapic_mask(irq->gsi);
+    iommu_unroute(irq->vector);
     by_vector[irq->vector - VEC_DEVICE_FIRST] = NULL;
     spin_lock(&irq->lock);
     struct notif *notif = irq->notif;

@@ -22,9 +22,10 @@
 #define RETRY_FIRST_NS 10000000ull
 #define RETRY_LAST_NS  10000000000ull
 #define STEADY_NS      1000000000ull
-/* COMRESET, staggered spin-up and IDENTIFY of 32 ports come before its first word of disks; after
- * that an answer takes one command's time-out at most. */
-#define ANSWER_NS 60000000000ull
+/* An answer takes one command's time-out at most; the first word of disks comes after COMRESET,
+ * staggered spin-up and IDENTIFY of 32 ports. */
+#define ANSWER_NS       60000000000ull
+#define FIRST_ANSWER_NS 180000000000ull
 
 static struct ahci_setup setup;
 static struct ahci controllers[AHCI_CONTROLLERS];
@@ -166,7 +167,7 @@ static void start(struct ahci *a)
         a->retry_at = ns_from_now(RETRY_LAST_NS);
         return;
     }
-    a->answer_by = ns_from_now(ANSWER_NS);
+    a->answer_by = ns_from_now(FIRST_ANSWER_NS);
 }
 
 static void add(const struct pci_device *device)

@@ -75,5 +75,7 @@ uint32_t ahci_channel_index(const struct ahci *ahci, const struct channel *chann
 /* Closes what the owner has; true while some of it is still with a driver. */
 bool ahci_close_all(const void *owner);
 bool ahci_has_channels(const void *owner);
+/* True while some channel is being given back: what it claims will be free. */
+bool ahci_is_closing(void);
 
 #endif

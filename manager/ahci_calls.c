@@ -180,6 +180,18 @@ bool ahci_has_channels(const void *owner)
     return false;
 }
 
+bool ahci_is_closing(void)
+{
+    for (uint32_t n = 0; n < ahci_count(); n++) {
+        for (uint32_t i = 0; i < AHCI_CHANNELS; i++) {
+            enum channel_state state = ahci_at(n)->channel[i].state;
+            if (state == CHANNEL_DETACH || state == CHANNEL_DETACHING)
+                return true;
+        }
+    }
+    return false;
+}
+
 bool ahci_close_all(const void *owner)
 {
     bool busy = false;

@@ -14,6 +14,7 @@
 #define PRESS_NS \
     5000000000ull /* until the button is pressed again: a guest may have been too young */
 #define FLUSH_GRACE_NS   30000000000ull /* for disks to write their caches out */
+#define DRAIN_NS         100000000ull   /* between looks at drivers that still use guest memory */
 #define CONSOLE_GRACE_NS 300000000ull   /* for the console to send its last words */
 
 enum host_state { HOST_UP, HOST_STOPPING, HOST_FLUSHING, HOST_LAST_WORDS };
@@ -49,6 +50,11 @@ static void flush_disks(uint64_t now)
 
 static void destroy_guests(void)
 {
+    uint32_t on = 0;
+    for (uint32_t i = 0; i < vm_count(); i++)
+        on += vm_at(i)->state != VM_SHUTOFF;
+    if (on)
+        log_line("destroying %u guests that did not shut down", (unsigned)on);
     for (uint32_t i = 0; i < vm_count(); i++) {
         if (vm_at(i)->state != VM_SHUTOFF)
             vm_input(vm_at(i), VM_IN_DESTROY);
@@ -98,9 +104,9 @@ uint64_t host_tick(uint64_t now)
     }
     if (state == HOST_STOPPING) {
         press_buttons(now);
-        if (now >= deadline && vm_active()) {
-            log_line("destroying %u guests that did not shut down", (unsigned)vm_active());
+        if (now >= deadline) {
             destroy_guests();
+            deadline = now + time_ns_to_tsc(DRAIN_NS);
         }
         if (!vm_active())
             flush_disks(now);

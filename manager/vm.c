@@ -109,10 +109,11 @@ static void schedule_retry(struct vm *vm)
     vm->start_at = time_tsc() + time_ns_to_tsc((ms < RETRY_LAST_MS ? ms : RETRY_LAST_MS) * 1000000);
 }
 
-/* What it needs is still being looked for, or in the hands of its last run's disk drivers. */
+/* What it needs is still being looked for, or in the hands of a disk driver that has not answered
+ * the end of the guest before. */
 static bool must_wait(struct vm *vm, uint64_t now)
 {
-    return vm_drain(vm) || (vm_needs_volumes(vm) && volume_searching(now));
+    return vm_drain(vm) || (vm_needs_volumes(vm) && (volume_searching(now) || ahci_is_closing()));
 }
 
 static const char *launch(struct vm *vm)

@@ -51,6 +51,7 @@ struct acpi_info {
     struct acpi_dma_scope *dma_scope;
     struct acpi_dma_range *dma_range;
     enum dma_kind dma; /* of the units */
+    bool iommu_ioapic; /* AMD: the tables say under which id an I/O APIC sends */
     uint32_t iommu_count, dma_scope_count, dma_range_count;
     uint32_t cpu_count, ioapic_count, override_count, mem_domain_count;
     uint32_t nmi_lint;  /* LINT pin of NMI for all CPUs: 0, 1; 2: none */

@@ -38,6 +38,8 @@
 #define ENTRY_ALIASES        67u
 #define ENTRY_EXTENDED       70u
 #define ENTRY_EXTENDED_START 71u
+#define ENTRY_SPECIAL        72u /* I/O APIC, HPET */
+#define SPECIAL_IOAPIC       1u
 #define ENTRY_NAMED          240u /* ACPI name, of any length */
 
 #define AMDVI_SIZE 0x4000u /* of the registers */
@@ -194,6 +196,11 @@ static void read_ivhd(const struct acpi_table *t, const struct acpi_entry *b, ui
         switch (acpi_field(t, b, at, 1)) {
         case ENTRY_ALL:
             add_scope(index, base, base | (FUNCTIONS - 1));
+            break;
+        case ENTRY_SPECIAL:
+            id = base | (uint32_t)acpi_field(t, b, at + 5, 2);
+            acpi.iommu_ioapic |= acpi_field(t, b, at + 7, 1) == SPECIAL_IOAPIC;
+            add_scope(index, id, id);
             break;
         case ENTRY_ALIAS: /* what the device says, and under whose id the unit sees it */
             add_scope(index, base | (uint32_t)acpi_field(t, b, at + 5, 2),

@@ -14,25 +14,31 @@
 #define AMD_CONTROL         0x0018u
 #define AMD_EXCLUSION_BASE  0x0020u
 #define AMD_EXCLUSION_LIMIT 0x0028u
+#define AMD_FEATURES        0x0030u
 #define AMD_COMMAND_HEAD    0x2000u
 #define AMD_COMMAND_TAIL    0x2008u
 #define AMD_EVENT_HEAD      0x2010u
 #define AMD_EVENT_TAIL      0x2018u
 #define AMD_STATUS          0x2020u
 
-#define RING_LENGTH       (8ull << 56) /* 2^8 entries of 16 bytes */
-#define CONTROL_ENABLE    1ull
-#define CONTROL_EVENTS    0xcull /* log and interrupt */
-#define CONTROL_EVENT_LOG 0x4ull
-#define CONTROL_COHERENT  0x400ull
-#define CONTROL_COMMANDS  0x1000ull
-#define STATUS_OVERFLOW   1u
-#define STATUS_EVENTS     3u /* overflow, log written: 1 clears */
-#define STATUS_LOG_RUNS   8u
+#define RING_LENGTH             (8ull << 56) /* 2^8 entries of 16 bytes */
+#define CONTROL_ENABLE          1ull
+#define CONTROL_EVENTS          0xcull /* log and interrupt */
+#define CONTROL_EVENT_LOG       0x4ull
+#define CONTROL_EVENT_INTERRUPT 0x8ull
+#define CONTROL_COHERENT        0x400ull
+#define CONTROL_COMMANDS        0x1000ull
+#define STATUS_OVERFLOW         1u
+#define STATUS_EVENTS           3u /* overflow, log written: 1 clears */
+#define STATUS_LOG_RUNS         8u
 
-#define DTE_SIZE      32u
-#define DTE_PRESENT   3ull /* V, TV */
-#define DTE_LEVELS(n) ((uint64_t)(n) << 9)
+#define DTE_SIZE       32u
+#define DTE_PRESENT    3ull /* V, TV */
+#define DTE_LEVELS(n)  ((uint64_t)(n) << 9)
+#define DTE_ROUTES(pa) ((pa) | 1 | 8 << 1 | 2ull << 60) /* 2^8 entries; fixed interrupts: remap */
+
+#define IRTE_REMAP             1u
+#define IRTE_ROUTE(vector, id) ((uint32_t)(vector) << 16 | (id) << 8)
 
 #define PTE_PRESENT    1ull
 #define PTE_NEXT_LEVEL (7ull << 9)
@@ -40,15 +46,19 @@
 #define PTE_READ       (1ull << 61)
 #define PTE_WRITE      (1ull << 62)
 
-#define COMPLETION_WAIT(pa)   (1ull << 60 | (pa) | 1) /* store */
-#define INVALIDATE_DEVICE(id) (2ull << 60 | (id))
-#define INVALIDATE_PAGES(d)   (3ull << 60 | (uint64_t)(d) << 32)
-#define ALL_PAGES_AND_TABLES  0x7ffffffffffff003ull
-#define BATCH                 64u /* commands at a time, a quarter of the ring */
+#define INVALIDATE_ALL         (8ull << 60)
+#define INVALIDATE_ROUTES(id)  (5ull << 60 | (id))
+#define FEATURE_INVALIDATE_ALL (1ull << 6)
+#define COMPLETION_WAIT(pa)    (1ull << 60 | (pa) | 1) /* store */
+#define INVALIDATE_DEVICE(id)  (2ull << 60 | (id))
+#define INVALIDATE_PAGES(d)    (3ull << 60 | (uint64_t)(d) << 32)
+#define ALL_PAGES_AND_TABLES   0x7ffffffffffff003ull
+#define BATCH                  64u /* commands at a time, a quarter of the ring */
 
 #define EVENT_IO_PAGE_FAULT 2u
 #define EVENT_WRITE         (1ull << 53)
 #define EVENT_MAPPED        (1ull << 52)
+#define EVENT_INTERRUPT     (1ull << 51)
 
 #define CAPABILITY_NP_CACHE (1u << 26)
 #define PCI_CAPABILITIES    0x34u
@@ -66,6 +76,7 @@ static void dte_set(struct iommu_unit *unit, uint32_t function, hpa_t root, uint
 {
     uint64_t *entry = unit->table + function * (DTE_SIZE / sizeof(uint64_t));
     uint64_t low = root.v | DTE_PRESENT | DTE_LEVELS(iommu.format.levels) | PTE_READ | PTE_WRITE;
+    entry[2] = iommu_routes ? DTE_ROUTES(kva_to_hpa(iommu_routes).v) : 0;
     __atomic_store_n(&entry[1], domain, __ATOMIC_RELEASE);
     __atomic_store_n(&entry[0], low, __ATOMIC_RELEASE);
 }
@@ -91,8 +102,11 @@ static bool amdvi_probe(struct iommu_unit *unit)
                                       .next_level = PTE_NEXT_LEVEL,
                                       .max_level = 3,
                                       .levels = 4};
+    if (!acpi.iommu_ioapic) /* how firmware says that interrupts are not to be remapped */
+        iommu_no_routes();
     uint32_t capability = pci_config_read(unit->acpi->function, unit->acpi->capability);
     unit->tell_mapped = unit->acpi->segment || (capability & CAPABILITY_NP_CACHE);
+    unit->cap = unit_read64(unit, AMD_FEATURES);
     unit->table_size = table_entries(unit);
     unit->table = kmem_pages(kmem_order((uint64_t)unit->table_size * DTE_SIZE));
     unit->events = kmem_pages(0);
@@ -110,14 +124,39 @@ static void amdvi_complete(struct iommu_unit *unit)
     unit_complete(unit, COMPLETION_WAIT(kva_to_hpa((void *)unit->done).v), 1);
 }
 
-static void amdvi_flush_functions(struct iommu_unit *unit, uint32_t first, uint32_t count)
+/* The low eleven bits of a message's data choose the entry: a vector, if it asks for a fixed
+ * interrupt; all else is beyond the table. */
+static void amdvi_route(uint8_t vector, uint32_t apic_id, bool level)
+{
+    (void)level; /* as the message says */
+    __atomic_store_n((uint32_t *)iommu_routes + vector,
+                     apic_id == UINT32_MAX ? 0 : IRTE_REMAP | IRTE_ROUTE(vector, apic_id),
+                     __ATOMIC_RELEASE);
+}
+
+static void flush_each(struct iommu_unit *unit, uint64_t command, uint32_t first, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        unit_command(unit, INVALIDATE_DEVICE(first + i), 0);
+        unit_command(unit, command | (first + i), 0);
         if (i % BATCH == BATCH - 1)
             amdvi_complete(unit);
     }
     amdvi_complete(unit);
+}
+
+static void amdvi_flush_routes(struct iommu_unit *unit)
+{
+    if (unit->cap & FEATURE_INVALIDATE_ALL) {
+        unit_command(unit, INVALIDATE_ALL, 0);
+        amdvi_complete(unit);
+        return;
+    }
+    flush_each(unit, INVALIDATE_ROUTES(0), 0, unit->table_size);
+}
+
+static void amdvi_flush_functions(struct iommu_unit *unit, uint32_t first, uint32_t count)
+{
+    flush_each(unit, INVALIDATE_DEVICE(0), first, count);
 }
 
 static void amdvi_flush(struct iommu_unit *unit, uint32_t domain)
@@ -191,7 +230,9 @@ static void amdvi_detach(struct iommu_unit *unit, uint32_t function)
 static void print_event(const struct iommu_unit *unit, uint64_t low, uint64_t address)
 {
     uint32_t code = (uint32_t)(low >> 60);
-    if (code == EVENT_IO_PAGE_FAULT)
+    if (code == EVENT_IO_PAGE_FAULT && (low & EVENT_INTERRUPT))
+        unit_fault(unit, low & 0xffff, "interrupt", address, "it is nobody's", code);
+    else if (code == EVENT_IO_PAGE_FAULT)
         unit_fault(unit, low & 0xffff, low & EVENT_WRITE ? "write to" : "read of", address,
                    low & EVENT_MAPPED ? "not mapped for that" : "not mapped", code);
     else
@@ -218,6 +259,12 @@ static void amdvi_faults(struct iommu_unit *unit)
     }
 }
 
+static void amdvi_report(struct iommu_unit *unit, bool on)
+{
+    uint64_t control = unit_read64(unit, AMD_CONTROL) & ~CONTROL_EVENT_INTERRUPT;
+    unit_write64(unit, AMD_CONTROL, control | (on ? CONTROL_EVENT_INTERRUPT : 0));
+}
+
 const struct iommu_ops amdvi_ops = {
     .name = "AMD-Vi",
     .probe = amdvi_probe,
@@ -226,5 +273,8 @@ const struct iommu_ops amdvi_ops = {
     .detach = amdvi_detach,
     .flush_functions = amdvi_flush_functions,
     .flush = amdvi_flush,
+    .route = amdvi_route,
+    .flush_routes = amdvi_flush_routes,
+    .report = amdvi_report,
     .faults = amdvi_faults,
 };

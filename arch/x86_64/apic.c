@@ -4,6 +4,7 @@
 #include "arch/x86_64/acpi.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/insn.h"
+#include "arch/x86_64/iommu.h"
 #include "arch/x86_64/klog.h"
 #include "arch/x86_64/kmem.h"
 #include "arch/x86_64/msr.h"
@@ -46,6 +47,7 @@
 #define ICR_ALL_OTHERS 0xc0000u
 
 #define MSI_ADDRESS     0xfee00000ull
+#define MSI_HANDLE(h)   ((uint64_t)(h) << 5 | 0x10) /* VT-d: the message names an entry */
 #define XAPIC_BROADCAST 0xffu
 #define TIMER_SPAN_US   2000u
 #define SEND_SPINS      1000000u
@@ -254,9 +256,9 @@ void apic_timer_set(uint64_t tsc)
 void apic_msi(uint32_t cpu, uint8_t vector, uint64_t *address, uint32_t *data)
 {
     uint32_t id = cpus[cpu]->apic_id;
-    /* Without interrupt remapping a message names 8 bits of the id; the boot CPU takes the rest. */
+    /* A message names 8 bits of the id; the boot CPU takes the rest. */
     if (id >= XAPIC_BROADCAST)
         id = cpus[0]->apic_id;
-    *address = MSI_ADDRESS | (uint64_t)id << 12;
-    *data = vector;
+    *address = MSI_ADDRESS | (iommu.handles ? MSI_HANDLE(vector) : (uint64_t)id << 12);
+    *data = iommu.handles ? 0 : vector;
 }

@@ -3,6 +3,7 @@
 
 #include "arch/x86_64/acpi.h"
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/iommu.h"
 #include "arch/x86_64/klog.h"
 #include "arch/x86_64/kmem.h"
 #include "arch/x86_64/spinlock.h"
@@ -16,6 +17,7 @@
 #define REDIR_ACTIVE_LOW 0x2000u
 #define REDIR_LEVEL      0x8000u
 #define REDIR_MASKED     0x10000u
+#define REDIR_HANDLE     0x10000u /* upper half: a handle (VT-d) in bits 31:17 */
 
 /* 8259A. */
 #define PIC_MASTER      0x20u
@@ -118,7 +120,8 @@ bool ioapic_route(uint32_t gsi, uint32_t flags, uint32_t cpu, uint8_t vector)
     uint32_t id = cpus[cpu]->apic_id < 0xff ? cpus[cpu]->apic_id : cpus[0]->apic_id;
     spin_lock(&ioapic_lock);
     reg_write(io, IOREDTBL(pin), REDIR_MASKED);
-    reg_write(io, IOREDTBL(pin) + 1, id << 24);
+    reg_write(io, IOREDTBL(pin) + 1,
+              iommu.handles ? (uint32_t)vector << 17 | REDIR_HANDLE : id << 24);
     reg_write(io, IOREDTBL(pin), low);
     spin_unlock(&ioapic_lock);
     return true;

@@ -2,16 +2,19 @@
 #include "arch/x86_64/iommu_unit.h"
 
 #include "abi/status.h"
+#include "arch/x86_64/cpu.h"
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/platform.h"
 #include "arch/x86_64/spinlock.h"
 #include "boot/bootinfo.h"
 
-#define FAULT_LINES 8u /* printed in a second */
+#define FAULT_LINES 8u    /* printed in a second */
+#define STORM       2000u /* interrupts in a second with which a device would take a CPU */
 #define WAIT_US     1000000u
 
 struct iommu_info iommu = {.kind = DMA_OPEN, .bits = 48};
 uint32_t iommu_domains = DOMAINS_MAX;
+void *iommu_routes;
 
 /* Without a unit the tables only record what is mapped. */
 static const struct pt_format open_format = {
@@ -22,6 +25,14 @@ static uint32_t unit_count;
 static uint64_t domains[DOMAINS_MAX / 64]; /* in use */
 static struct ptab firmware;               /* all ranges of acpi.dma_range */
 static spinlock_t fault_lock;
+static bool silent; /* after a storm */
+
+void iommu_no_routes(void)
+{
+    if (iommu_routes)
+        kmem_free_pages(iommu_routes, 0);
+    iommu_routes = NULL;
+}
 
 void unit_wait(const struct iommu_unit *unit, uint32_t reg, uint32_t mask, uint32_t value)
 {
@@ -81,11 +92,36 @@ void unit_fault(const struct iommu_unit *unit, uint32_t function, const char *wh
         left_out++;
 }
 
+/* Turns the interrupts of all units on or off, and takes what has gathered. Under fault_lock. */
+static void report(bool on)
+{
+    silent = !on;
+    for (uint32_t i = 0; units && i < unit_count; i++) {
+        vendor->report(&units[i], on);
+        vendor->faults(&units[i]);
+    }
+}
+
 void iommu_interrupt(void)
 {
+    static uint64_t second_end, count;
     spin_lock(&fault_lock);
-    for (uint32_t i = 0; i < unit_count; i++)
-        vendor->faults(&units[i]);
+    if (rdtsc() > second_end) {
+        count = 0;
+        second_end = rdtsc() + tsc_from_us(1000000);
+    }
+    if (++count == STORM)
+        kprintf("iommu: %u faults in a second: not reported any more until devices change\n",
+                STORM);
+    report(count < STORM);
+    spin_unlock(&fault_lock);
+}
+
+static void report_again(void)
+{
+    spin_lock(&fault_lock);
+    if (silent)
+        report(true);
     spin_unlock(&fault_lock);
 }
 
@@ -127,6 +163,7 @@ bool iommu_attach(struct iommu_unit *unit, uint32_t requester, uint32_t count, h
                   uint32_t *domain)
 {
     *domain = domain_alloc();
+    report_again();
     if (*domain && attach_all(unit, requester, count, root, *domain))
         return true;
     if (*domain)
@@ -142,6 +179,7 @@ void iommu_detach(struct iommu_unit *unit, uint32_t requester, uint32_t count, u
     vendor->flush_functions(unit, requester & 0xffff, count);
     vendor->flush(unit, domain);
     domains[domain / 64] &= ~(1ull << domain % 64);
+    report_again();
 }
 
 void iommu_flush(struct iommu_unit *unit, uint32_t domain)
@@ -153,6 +191,26 @@ void iommu_mapped(struct iommu_unit *unit, uint32_t domain)
 {
     if (unit->tell_mapped)
         vendor->flush(unit, domain);
+}
+
+static void route(uint8_t vector, uint32_t apic_id, bool level)
+{
+    if (!unit_count || !iommu_routes)
+        return;
+    vendor->route(vector, apic_id, level);
+    for (uint32_t i = 0; i < unit_count; i++)
+        vendor->flush_routes(&units[i]);
+}
+
+/* Eight bits of an id everywhere, like a message (apic_msi). */
+void iommu_route(uint8_t vector, uint32_t cpu, bool level)
+{
+    route(vector, cpus[cpu]->apic_id < 0xff ? cpus[cpu]->apic_id : cpus[0]->apic_id, level);
+}
+
+void iommu_unroute(uint8_t vector)
+{
+    route(vector, UINT32_MAX, false);
 }
 
 static bool is_ram(const struct bootinfo *info, const struct acpi_dma_range *range)
@@ -209,9 +267,10 @@ static bool probe_all(void)
 {
     vendor = acpi.dma == DMA_VTD ? &vtd_ops : &amdvi_ops;
     units = kmem_pages(kmem_order(acpi.iommu_count * sizeof(*units)));
+    iommu_routes = kmem_pages(0);
     for (uint32_t i = 0; i < acpi.iommu_count; i++) {
         struct iommu_unit *unit = &units[i];
-        if (!units)
+        if (!units || !iommu_routes)
             return false;
         unit->acpi = &acpi.iommu[i];
         unit->regs = kmap_mmio(hpa(unit->acpi->base), IOMMU_MMIO_SIZE);
@@ -239,7 +298,9 @@ void iommu_init(const struct bootinfo *info)
     for (uint32_t i = 0; i < unit_count; i++)
         vendor->start(&units[i]);
     iommu.kind = acpi.dma;
-    kprintf("iommu: %u %s, %u address bits, %u levels, pages up to %u KiB, %u domains\n",
+    iommu.handles = iommu_routes && acpi.dma == DMA_VTD;
+    kprintf("iommu: %u %s, %u address bits, %u levels, pages up to %u KiB, %u domains, interrupts "
+            "%sremapped\n",
             unit_count, vendor->name, iommu.bits, iommu.format.levels,
-            4u << 9 * (iommu.format.max_level - 1), iommu_domains);
+            4u << 9 * (iommu.format.max_level - 1), iommu_domains, iommu_routes ? "" : "not ");
 }

@@ -14,6 +14,7 @@ struct iommu_info {
     enum dma_kind kind;
     uint32_t bits;           /* width of a device address */
     struct pt_format format; /* of device spaces: what all units of this machine can walk */
+    bool handles;            /* interrupt messages name an entry, the vector's, instead of a CPU */
 };
 extern struct iommu_info iommu;
 
@@ -32,6 +33,10 @@ void iommu_detach(struct iommu_unit *unit, uint32_t requester, uint32_t count, u
 void iommu_flush(struct iommu_unit *unit, uint32_t domain);
 /* Entries became present. */
 void iommu_mapped(struct iommu_unit *unit, uint32_t domain);
+/* Lets devices raise a vector, on this CPU and in no other way than by it; or no longer. Nothing
+ * happens where interrupts are not remapped. */
+void iommu_route(uint8_t vector, uint32_t cpu, bool level);
+void iommu_unroute(uint8_t vector);
 /* VEC_IOMMU: prints what was stopped. */
 void iommu_interrupt(void);
 

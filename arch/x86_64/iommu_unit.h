@@ -19,6 +19,11 @@
 #define DOMAINS_MAX     1024u
 extern uint32_t iommu_domains; /* what all units can tell apart */
 
+/* One page that all units share: where each vector goes, for messages that name it. NULL: a unit
+ * cannot remap interrupts. */
+extern void *iommu_routes;
+void iommu_no_routes(void);
+
 struct iommu_command {
     uint64_t low, high;
 };
@@ -51,7 +56,11 @@ struct iommu_ops {
     /* Forgets what it has read about functions, or the translations of a domain. */
     void (*flush_functions)(struct iommu_unit *unit, uint32_t first, uint32_t count);
     void (*flush)(struct iommu_unit *unit, uint32_t domain);
+    /* Writes a vector's entry; UINT32_MAX: nowhere. The units must forget the old one. */
+    void (*route)(uint8_t vector, uint32_t apic_id, bool level);
+    void (*flush_routes)(struct iommu_unit *unit);
     void (*faults)(struct iommu_unit *unit);
+    void (*report)(struct iommu_unit *unit, bool on); /* faults, by interrupts */
 };
 extern const struct iommu_ops vtd_ops, amdvi_ops;
 

@@ -23,6 +23,7 @@
 #define VTD_PMEN    0x64u
 #define VTD_IQT     0x88u
 #define VTD_IQA     0x90u
+#define VTD_IRTA    0xb8u
 
 #define CAP_ND(c)    ((uint32_t)(c)&7)
 #define CAP_RWBF     (1ull << 4)
@@ -36,15 +37,18 @@
 #define CAP_DRAIN(c) ((c) >> 54 & 3) /* writes, reads */
 #define ECAP_C       1ull
 #define ECAP_QI      2ull
+#define ECAP_IR      8ull
 #define ECAP_SC      0x80ull
 #define ECAP_IRO(e)  (16 * ((uint32_t)((e) >> 8) & 0x3ff))
 
-#define GCMD_TE   (1u << 31)
-#define GCMD_SRTP (1u << 30)
-#define GCMD_WBF  (1u << 27)
-#define GCMD_QIE  (1u << 26)
-#define GCMD_IRE  (1u << 25)
-#define GSTS_KEPT 0x96800000u /* of these a command states all anew */
+#define GCMD_TE    (1u << 31)
+#define GCMD_SRTP  (1u << 30)
+#define GCMD_WBF   (1u << 27)
+#define GCMD_QIE   (1u << 26)
+#define GCMD_IRE   (1u << 25)
+#define GCMD_SIRTP (1u << 24)
+#define GCMD_CFI   (1u << 23)
+#define GSTS_KEPT  0x96800000u /* of these a command states all anew */
 
 #define IN_PROGRESS   (1u << 31) /* upper half of CCMD, IOTLB; PMEN: enable */
 #define CCMD_GLOBAL   (1ull << 63 | 1ull << 61)
@@ -53,9 +57,18 @@
 #define PMEN_ACTIVE   1u
 #define QI_CONTEXT    (1ull | 1ull << 4) /* all */
 #define QI_IOTLB      2ull
+#define QI_INTERRUPTS 4ull                            /* all */
 #define QI_WAIT       (5ull | 1ull << 5 | 1ull << 32) /* store a 1 */
 #define FAULT_PRESENT (1ull << 63)
 #define FAULT_READ    (1ull << 62)
+
+#define FECTL_IM          (1u << 31)
+#define IRTA_256          7u
+#define IRTE_PRESENT      1ull
+#define IRTE_LEVEL        (1ull << 4)
+#define IRTE_VECTOR(v)    ((uint64_t)(v) << 16)
+#define IRTE_XAPIC(id)    ((uint64_t)(id) << 40)
+#define REASON_INTERRUPTS 0x20u /* from here on */
 
 #define ENTRY_PRESENT 1ull
 #define ENTRY_ADDRESS 0x000ffffffffff000ull
@@ -103,6 +116,8 @@ static bool vtd_probe(struct iommu_unit *unit)
         faults_end > IOMMU_MMIO_SIZE)
         return false;
     unit->acpi->size = align_up(MAX(faults_end, ECAP_IRO(unit->ecap) + 16), PAGE_SIZE);
+    if ((unit->ecap & (ECAP_IR | ECAP_QI)) != (ECAP_IR | ECAP_QI))
+        iommu_no_routes();
     unit->tell_mapped = unit->cap & (CAP_CM | CAP_RWBF);
     unit->table = kmem_pages(0);
     return unit->table && (!(unit->ecap & ECAP_QI) || unit_make_queue(unit, VTD_IQT));
@@ -152,12 +167,35 @@ static void vtd_flush(struct iommu_unit *unit, uint32_t domain)
     flush_iotlb(unit, IOTLB_DOMAIN, domain);
 }
 
+/* Extended interrupt mode stays off: ids have eight bits. (Intel VT-d specification, "Interrupt
+ * Remapping Table Entry for Remapped Interrupts".) */
+static void vtd_route(uint8_t vector, uint32_t apic_id, bool level)
+{
+    uint64_t *entry = (uint64_t *)iommu_routes + 2 * vector;
+    uint64_t low = IRTE_PRESENT | IRTE_VECTOR(vector) | IRTE_XAPIC(apic_id);
+    __atomic_store_n(entry, apic_id == UINT32_MAX ? 0 : low | (level ? IRTE_LEVEL : 0),
+                     __ATOMIC_RELEASE);
+    cache_write_back(entry, sizeof(*entry));
+}
+
+static void vtd_flush_routes(struct iommu_unit *unit)
+{
+    unit_command(unit, QI_INTERRUPTS, 0);
+    unit_complete(unit, QI_WAIT, kva_to_hpa((void *)unit->done).v);
+}
+
+static void vtd_report(struct iommu_unit *unit, bool on)
+{
+    unit_write32(unit, VTD_FECTL, on ? 0 : FECTL_IM);
+}
+
 static void vtd_start(struct iommu_unit *unit)
 {
     /* Firmware may have left it on. */
     vtd_command(unit, GCMD_TE, false);
     vtd_command(unit, GCMD_IRE, false);
     vtd_command(unit, GCMD_QIE, false);
+    vtd_command(unit, GCMD_CFI, false);
     unit_write64(unit, VTD_RTADDR, kva_to_hpa(unit->table).v);
     cache_write_back(unit->table, PAGE_SIZE);
     vtd_command(unit, GCMD_SRTP, true);
@@ -168,13 +206,20 @@ static void vtd_start(struct iommu_unit *unit)
     }
     vtd_flush_functions(unit, 0, 0);
     flush_iotlb(unit, IOTLB_GLOBAL, 0);
+    if (iommu_routes) {
+        cache_write_back(iommu_routes, PAGE_SIZE);
+        unit_write64(unit, VTD_IRTA, kva_to_hpa(iommu_routes).v | IRTA_256);
+        vtd_command(unit, GCMD_SIRTP, true);
+        vtd_flush_routes(unit);
+        vtd_command(unit, GCMD_IRE, true); /* messages of the old form are stopped */
+    }
     uint64_t address;
     uint32_t data;
     apic_msi(0, VEC_IOMMU, &address, &data);
     unit_write32(unit, VTD_FEDATA, data);
     unit_write32(unit, VTD_FEADDR, (uint32_t)address);
     unit_write32(unit, VTD_FEUADDR, (uint32_t)(address >> 32));
-    unit_write32(unit, VTD_FECTL, 0); /* not masked */
+    vtd_report(unit, true);
     vtd_command(unit, GCMD_TE, true);
     if (unit->cap & CAP_PMR) { /* from here on they would only be in the way */
         unit_write32(unit, VTD_PMEN, 0);
@@ -238,8 +283,11 @@ static void vtd_faults(struct iommu_unit *unit)
         uint32_t code = high >> 32 & 0xff;
         if (!(high & FAULT_PRESENT))
             continue;
-        unit_fault(unit, high & 0xffff, high & FAULT_READ ? "read of" : "write to",
-                   address & ~PAGE_MASK, vtd_reason(code), code);
+        if (code >= REASON_INTERRUPTS)
+            unit_fault(unit, high & 0xffff, "interrupt", address >> 48, "it is nobody's", code);
+        else
+            unit_fault(unit, high & 0xffff, high & FAULT_READ ? "read of" : "write to",
+                       address & ~PAGE_MASK, vtd_reason(code), code);
         unit_write32(unit, reg + 12, (uint32_t)(FAULT_PRESENT >> 32));
     }
     unit_write32(unit, VTD_FSTS, unit_read32(unit, VTD_FSTS)); /* overflow, errors: 1 clears */
@@ -253,5 +301,8 @@ const struct iommu_ops vtd_ops = {
     .detach = vtd_detach,
     .flush_functions = vtd_flush_functions,
     .flush = vtd_flush,
+    .route = vtd_route,
+    .flush_routes = vtd_flush_routes,
+    .report = vtd_report,
     .faults = vtd_faults,
 };

@@ -212,7 +212,7 @@ int program_main(const struct program_args *program, const void *data)
     int64_t status = sys_irq_bind(args->slot[AHCI_SLOT_IRQ], SLOT_NOTIF, AHCI_BIT_IRQ);
     if (status != OK)
         fatal("its interrupt cannot be bound: status %lld", (long long)status);
-    log_line("%s: ports %08x, %u command slots%s", config->address, hba.ports, CAP_NCS(hba.cap),
+    log_line("ports %08x, %u command slots%s", hba.ports, CAP_NCS(hba.cap),
              hba.cap & CAP_SNCQ ? ", NCQ" : "");
     hba_start(&hba);
     for (;;) {

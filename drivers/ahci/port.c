@@ -12,6 +12,7 @@
 #define STOP_NS    (500 * MS) /* CR and FR follow ST and FRE within that */
 #define COMRESET   (2 * MS)   /* at least 1 ms */
 #define LINK_NS    (1000 * MS)
+#define SILENCE_NS (150 * MS)   /* a device shows itself within that */
 #define SETTLE_NS  (30000 * MS) /* a disk that spins up */
 #define POLL_NS    (10 * MS)
 #define ATTEMPTS   4u
@@ -154,6 +155,7 @@ void port_try_again(struct port *port, const char *why)
     port->probing = false;
     if (++port->attempts < ATTEMPTS) {
         log_line("port %u: %s: the link is reset", port->index, why);
+        settled(port); /* the other disks do not wait for this one */
         port_stop(port, true);
         return;
     }
@@ -239,9 +241,12 @@ void port_stop(struct port *port, bool reset)
 static void check_link(struct port *port)
 {
     uint32_t det = SSTS_DET(port_read(port, PORT_SSTS));
+    uint64_t silent_until = port->until_ns - LINK_NS + SILENCE_NS;
     if (det == DET_READY) {
         clear_events(port);
         enter(port, PORT_SETTLING, MS, SETTLE_NS);
+    } else if (det == DET_NONE && !port->present && port->hba->now >= silent_until) {
+        become_empty(port); /* one that comes later is plugged in */
     } else if (!late(port)) {
         port->wake_ns = port->hba->now + POLL_NS;
     } else if (det == DET_PRESENT) {

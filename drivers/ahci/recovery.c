@@ -68,7 +68,7 @@ static void accuse(struct port *port, uint32_t is)
     if (alone(port->victims))
         blame(port, (uint32_t)__builtin_ctz(port->victims), link ? WEIGHT_LINK : WEIGHT_DEVICE,
               reason(is), tfd & 0xff, TFD_ERROR(tfd));
-    else
+    else if (port->victims)
         log_line("port %u: %s, %u commands were in flight", port->index, reason(is),
                  (uint32_t)__builtin_popcount(port->victims));
 }

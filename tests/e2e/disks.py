@@ -19,8 +19,8 @@ class Partition:
 class Disk:
     """A raw image with a GPT. partitions: (label, MiB) in order, from 1 MiB on."""
 
-    def __init__(self, path, megabytes, partitions, block=BLOCK):
-        self.path, self.size, self.block = path, megabytes * MIB, block
+    def __init__(self, path, megabytes, partitions):
+        self.path, self.size = path, megabytes * MIB
         self.partition = {}
         at = MIB
         for name, size in partitions:
@@ -34,12 +34,12 @@ class Disk:
     def _write_tables(self):
         entries = b""
         for p in self.partition.values():
-            last = (p.first + p.size) // self.block - 1
+            last = (p.first + p.size) // BLOCK - 1
             entries += struct.pack("<16s16sQQQ72s", LINUX.bytes_le, p.uuid.bytes_le,
-                                   p.first // self.block, last, 0, p.name.encode("utf-16-le"))
+                                   p.first // BLOCK, last, 0, p.name.encode("utf-16-le"))
         entries = entries.ljust(128 * 128, b"\0")
-        blocks = self.size // self.block
-        table_blocks = len(entries) // self.block
+        blocks = self.size // BLOCK
+        table_blocks = len(entries) // BLOCK
         mbr = bytes(446) + struct.pack("<8BII", 0, 0, 2, 0, 0xEE, 255, 255, 255, 1,
                                        min(blocks - 1, 0xFFFFFFFF))
         self.write(0, mbr.ljust(510, b"\0") + b"\x55\xaa")
@@ -49,8 +49,8 @@ class Disk:
                                uuid.uuid5(uuid.NAMESPACE_URL, self.path).bytes_le, table, 128, 128,
                                zlib.crc32(entries))
             head = head[:16] + struct.pack("<I", zlib.crc32(head)) + head[20:]
-            self.write(here * self.block, head)
-            self.write(table * self.block, entries)
+            self.write(here * BLOCK, head)
+            self.write(table * BLOCK, entries)
 
     def write(self, offset, data):
         with open(self.path, "r+b") as f:
@@ -62,8 +62,7 @@ class Disk:
             f.seek(offset)
             return f.read(size)
 
-    def qemu(self, port=0, name="d0", serial="DISK0", options=""):
-        """QEMU's arguments: a disk at a port of q35's own AHCI controller."""
+    def qemu(self, bus="ide.0", name="d0", serial="DISK0", options=""):
+        """QEMU's arguments: a disk at a port, by default of q35's own AHCI controller."""
         return ["-drive", f"file={self.path},format=raw,if=none,id={name},cache=writeback{options}",
-                "-device", f"ide-hd,drive={name},bus=ide.{port},serial={serial},"
-                f"logical_block_size={self.block},physical_block_size={max(self.block, 512)}"]
+                "-device", f"ide-hd,drive={name},bus={bus},serial={serial}"]

@@ -11,14 +11,14 @@ import harness
 EDU = ("-device", "edu,dma_mask=0xffffffffffffffff")
 
 
-def dma_tests(name, *arguments, append=""):
-    """The log of the kernel tests, up to the end of the one on DMA."""
+def dma_tests(name, *arguments, append="", end="manager: ok dma", refuse="not ok|PANIC"):
+    """The log of the kernel tests, up to the end of the one on DMA. An NMI is a panic."""
     os.makedirs(harness.LOGS, exist_ok=True)
     pkg = os.path.join(harness.LOGS, name + ".pkg")
     harness.tool("tools/mkpkg", "--out", pkg, "--component", f"manager={harness.component('ktest')}")
-    command = harness.qemu(*arguments, *EDU, "-kernel", harness.KERNEL, "-initrd", pkg, "-append", append)
+    command = harness.qemu(*arguments, *EDU, "-kernel", harness.KERNEL, "-initrd", pkg, "-append", "nmi=panic " + append)
     with harness.Machine(name, command) as machine:
-        machine.expect("manager: ok dma", refuse="not ok|PANIC")
+        machine.expect(end, refuse=refuse)
         return machine.text
 
 
@@ -63,6 +63,13 @@ def test_amdvi():
            "dma: edu is kept to its memory")
 
 
+def test_amdvi_without_interrupt_remapping():
+    """What remapping is for: here the device's forged NMIs arrive."""
+    text = dma_tests("iommu-amdvi-nmi", "-device", "amd-iommu,intremap=off", end="PANIC: NMI of unknown origin",
+                     refuse="not ok|manager: ok dma")
+    wanted(text, "dma: forged interrupts follow")
+
+
 def test_noiommu():
     text = dma_tests("iommu-off", "-device", "intel-iommu", append="noiommu")
     wanted(text, "iommu: noiommu: a device's DMA reaches all memory", "dma: confined by nothing")
@@ -71,3 +78,24 @@ def test_noiommu():
 def test_without():
     text = dma_tests("iommu-none")
     wanted(text, "iommu: none: a device's DMA reaches all memory", "dma: confined by nothing")
+
+
+def system(name, iommu):
+    """Console and a guest on a machine with an IOMMU: the serial line's interrupt goes through it."""
+    vms = harness.VmSet(name).add("counter", harness.test_guest("counter"))
+    command = [*harness.pvh(vms.package(), "console=all"), "-device", iommu]
+    with harness.Console(name, command) as machine:
+        machine.expect("iommu: 1 .* interrupts remapped")
+        machine.expect(r"^\[counter\] beat 1 ")
+        machine.send("\n")
+        machine.prompt()
+        wanted(machine.command("dmesg"), "interrupts remapped")
+        harness.check("running" in machine.state("counter"), "the guest does not run")
+
+
+def test_system_vtd():
+    system("iommu-system-vtd", "intel-iommu")
+
+
+def test_system_amdvi():
+    system("iommu-system-amdvi", "amd-iommu")

@@ -4,6 +4,7 @@
 import hashlib
 import os
 import random
+import re
 
 import demo
 import disks
@@ -11,6 +12,7 @@ import gdb
 import harness
 
 KILLS = int(os.environ.get("E2E_KILLS", "10"))
+CUTS = int(os.environ.get("E2E_CUTS", "3"))
 MIB = disks.MIB
 VOLUME = """    <disk type='block' device='disk'>
       <driver name='qemu' type='raw'/>
@@ -33,9 +35,9 @@ def noise(seed, size):
     return random.Random(seed).randbytes(size)
 
 
-def disk(name, partitions, megabytes=64, **options):
+def disk(name, partitions, megabytes=64):
     os.makedirs(harness.LOGS, exist_ok=True)
-    return disks.Disk(os.path.join(harness.LOGS, name + ".img"), megabytes, partitions, **options)
+    return disks.Disk(os.path.join(harness.LOGS, name + ".img"), megabytes, partitions)
 
 
 def linux(vms, name, devices, **options):
@@ -135,40 +137,63 @@ def test_torn_table():
         check_read(machine, "alpha", "vda", data)
 
 
+COPY = ("i=0; while [ ! -e /tmp/stop ]; do dd if=/dev/vda of=/dev/vdb bs=64k iflag=direct "
+        "oflag=direct 2>/dev/null || echo copy-$((40+3)); i=$((i+1)); echo round-$i; done &\n")
+
+
 def test_driver_is_killed():
-    """The driver dies again and again while a guest copies: no error, not a bit wrong."""
-    d = disk("storage-kill", [("from", 24), ("to", 24)])
+    """The driver dies again and again while two guests copy: no error, not a bit wrong."""
+    d = disk("storage-kill", [("from", 24), ("to-alpha", 24), ("to-beta", 24)], megabytes=96)
     data = noise(5, 24 * MIB)
     d.write(d.partition["from"].first, data)
+    guests = ("alpha", "beta")
     vms = harness.VmSet("storage-kill")
-    linux(vms, "alpha", volume("by-partlabel/from", read_only=True) +
-          volume("by-partlabel/to", "vdb"))
+    for guest in guests:
+        linux(vms, guest, volume("by-partlabel/from", read_only=True) +
+              volume(f"by-partlabel/to-{guest}", "vdb"))
     port = gdb.free_port()
     command = harness.pvh(vms.package(), "console=all") + d.qemu() + ["-gdb", f"tcp:127.0.0.1:{port}"]
     place = gdb.Place("ahci", "hba_interrupt")
     with harness.Console("storage-kill", command) as machine:
-        demo.wait_ready(machine, "alpha")
+        demo.wait_ready(machine, *guests)
         to_prompt(machine)
-        machine.enter("alpha")
-        machine.send("\n")
-        machine.expect(r"alpha:\S*# ")
-        machine.send("i=0; while [ ! -e /tmp/stop ]; do dd if=/dev/vda of=/dev/vdb bs=64k "
-                     "iflag=direct oflag=direct || echo copy-$((40+3)); i=$((i+1)); echo round-$i; done &\n")
-        machine.expect("round-1")
+        for guest in guests:
+            demo.shell(machine, guest, COPY, "round-1")
         for kill in range(KILLS):
             with gdb.Debugger(port) as debugger:
                 debugger.arm(place)
                 debugger.crash(place)
-            machine.leave()
             machine.expect(rf"driver is up, {kill + 1} restarts", refuse="copy-43")
-            machine.enter("alpha")
-        machine.send("touch /tmp/stop; wait; echo all-$((40+2))\n")
-        machine.expect("all-42", 300, refuse="copy-43|I/O error")
-        machine.leave()
-        check_read(machine, "alpha", "vdb", data, 300)
+        to_prompt(machine)
+        for guest in guests:
+            demo.shell(machine, guest, "touch /tmp/stop; wait; echo all-$((40+2))", "all-42", 300)
+            check_read(machine, guest, "vdb", data, 300)
+        harness.check("copy-43" not in machine.text and "I/O error" not in machine.text,
+                      "a guest saw an error")
         power_off(machine)
-    harness.check(d.read(d.partition["to"].first, len(data)) == data, "the copy differs")
-    harness.check(d.read(d.partition["from"].first, len(data)) == data, "the source has changed")
+    for name in d.partition:
+        harness.check(d.read(d.partition[name].first, len(data)) == data, f"{name} differs")
+
+
+def test_two_controllers_one_behind_a_bridge():
+    """A second controller on a bus of its own; each has its driver."""
+    near, far = disk("storage-near", [("near", 8)]), disk("storage-far", [("far", 16)])
+    data = noise(7, MIB)
+    far.write(far.partition["far"].first, data)
+    vms = harness.VmSet("storage-bridge")
+    linux(vms, "alpha", volume("by-partlabel/near") + volume("by-partlabel/far", "vdb"))
+    command = harness.pvh(vms.package(), "console=all") + near.qemu() + [
+        "-device", "pcie-root-port,id=port1,chassis=1", "-device", "ich9-ahci,id=second,bus=port1",
+        *far.qemu(name="d1", serial="DISK1", bus="second.2")]
+    with harness.Console("storage-bridge", command) as machine:
+        demo.wait_ready(machine, "alpha")
+        to_prompt(machine)
+        harness.check("pci_0000_01_00_0" in machine.command("nodedev-list"), "none behind the bridge")
+        check_read(machine, "alpha", "vdb", data)
+        demo.shell(machine, "alpha", "dd if=/dev/vdb of=/dev/vda bs=64k count=16 conv=fsync; "
+                   "echo copied-$?", "^copied-0")
+        power_off(machine)
+    harness.check(near.read(near.partition["near"].first, MIB) == data, "the copy differs")
 
 
 def behind_iommu(name, *options):
@@ -198,3 +223,28 @@ def test_behind_vtd():
 
 def test_behind_amdvi():
     behind_iommu("storage-amdvi", "-device", "amd-iommu")
+
+
+def test_power_cuts():
+    """The machine is cut off at any moment, again and again: what the guest was told is on the
+    medium is there."""
+    d = disk("storage-cut", [("root", 32)])
+    root = d.partition["root"]
+    vms = harness.VmSet("storage-cut")
+    linux(vms, "alpha", volume("by-partlabel/root"))
+    command = harness.pvh(vms.package(), "console=all") + d.qemu()
+    clock, last = random.Random(8), 0
+    for _ in range(CUTS):
+        with harness.Console("storage-cut", command) as machine:
+            demo.wait_ready(machine, "alpha")
+            to_prompt(machine)
+            machine.enter("alpha")
+            machine.send("\n")
+            machine.expect(r"alpha:\S*# ")
+            machine.send(f"i={last}; while :; do i=$((i+1)); printf %08d $i | dd of=/dev/vda bs=512 "
+                         "seek=$i conv=sync,fsync,notrunc 2>/dev/null && echo durable-$i; done\n")
+            machine.expect(f"durable-{last + 1 + clock.randrange(60)}$")
+            text = machine.text
+        last = max(map(int, re.findall(r"durable-(\d+)$", text, re.M)))
+        for i in range(1, last + 1):
+            harness.check(d.read(root.first + i * 512, 8) == b"%08d" % i, f"write {i} is lost")

@@ -158,11 +158,12 @@ TEST(damaged_tables_of_intel)
 TEST(units_and_scopes_of_amd)
 {
     start();
-    ivhd(0x10, 24 + 4 + 8 + 8 + 4, 0xfed80000, 0);
+    ivhd(0x10, 24 + 4 + 8 + 8 + 4 + 8, 0xfed80000, 0);
     bytes("02 10 00 00");             /* 00:02.0 */
     bytes("03 00 01 00 04 ff 02 00"); /* 01:00.0 to 02:1f.7 */
     bytes("42 00 03 00 00 18 00 00"); /* 03:00.0 speaks as 00:03.0 */
     bytes("00 00 00 00");
+    bytes("48 00 00 d7 00 a0 00 01");  /* an I/O APIC, as 00:14.0 */
     ivhd(0x11, 40 + 4, 0xfed80000, 0); /* the same again */
     bytes("02 10 00 00");
     ivhd(0x40, 40 + 24 + 4, 0xfed88000, 1);
@@ -179,6 +180,8 @@ TEST(units_and_scopes_of_amd)
     CHECK_EQ(scope_of(0x2ff), 0);
     CHECK_EQ(scope_of(0x300), 0);
     CHECK_EQ(scope_of(0x18), 0);
+    CHECK_EQ(scope_of(0xa0), 0);
+    CHECK(acpi.iommu_ioapic);
     CHECK_EQ(scope_of(0x301), -1);
     CHECK_EQ(scope_of(0x11234), 1);
 }

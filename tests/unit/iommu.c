@@ -25,9 +25,9 @@ static const struct variant {
      ECAP_QI | ECAP_C | QI_REGS},
     {"registers", false, false, CAP_COMMON | CAP_WIDTH(48, 4) | CAP_LARGE(1), ECAP_C | QI_REGS},
     {"caching mode", false, true, CAP_COMMON | CAP_CM | CAP_WIDTH(39, 3) | CAP_LARGE(3),
-     ECAP_QI | ECAP_C | ECAP_SC | QI_REGS},
+     ECAP_QI | ECAP_C | ECAP_SC | ECAP_IR | QI_REGS},
     {"does not look into caches", false, false, CAP_COMMON | CAP_RWBF | CAP_WIDTH(48, 4),
-     ECAP_QI | QI_REGS},
+     ECAP_QI | ECAP_IR | QI_REGS},
     {"five levels", false, false, CAP_COMMON | CAP_WIDTH(57, 5) | CAP_LARGE(3),
      ECAP_QI | ECAP_C | QI_REGS},
     {"AMD", true, false, 0, 0},
@@ -78,6 +78,7 @@ static void keep_leftovers(void)
     leftovers[leftover_count++] = units;
     leftovers[leftover_count++] = firmware.root;
     leftovers[leftover_count++] = nothing;
+    leftovers[leftover_count++] = iommu_routes;
     units = NULL;
     firmware.root = NULL;
     nothing = NULL;
@@ -104,13 +105,14 @@ static void power_on(const struct variant *v)
     if (!v->amd) {
         sim_put(VTD_CAP, v->cap);
         sim_put(VTD_ECAP, v->ecap);
-        sim.gsts = GCMD_IRE; /* firmware's */
+        sim.gsts = GCMD_IRE | GCMD_CFI; /* firmware's */
     }
     unit_table[0] = (struct acpi_iommu){.base = UNIT_BASE, .function = 2, .capability = 0x40};
     scopes[0] = (struct acpi_dma_scope){0, 0x3ff, 0};
     acpi = (struct acpi_info){.iommu = unit_table,
                               .dma_scope = scopes,
                               .dma_range = ranges,
+                              .iommu_ioapic = v->amd && !v->caching,
                               .dma = v->amd ? DMA_AMDVI : DMA_VTD,
                               .iommu_count = 1,
                               .dma_scope_count = 1};
@@ -308,6 +310,27 @@ TEST(what_was_stopped_is_printed_a_few_times)
     }
 }
 
+TEST(a_device_that_is_stopped_all_the_time_does_not_take_a_cpu)
+{
+    EACH_VARIANT(v)
+    {
+        start(v);
+        fake_tsc += 10ull * FAKE_KHZ * 1000;
+        for (uint32_t i = 0; i < STORM + 3000; i++)
+            CHECK(stopped(FUNCTION, 0x1000, true));
+        CHECK(strstr(fake_log, "not reported any more"));
+        fake_tsc += 2ull * FAKE_KHZ * 1000;
+        fake_log[0] = 0;
+        CHECK(stopped(FUNCTION, 0x1000, true));
+        CHECK_EQ(fake_log[0], 0);
+        CHECK_EQ(create(DEVICE, FUNCTION, 1), OK);
+        fake_tsc += 2ull * FAKE_KHZ * 1000;
+        CHECK(stopped(FUNCTION, 0x5674000, true));
+        CHECK(strstr(fake_log, "write to 5674000 stopped: not mapped"));
+        CHECK(world_end() && !sim.misuse);
+    }
+}
+
 /* Interrupts were off for long: registers or log are full, and work again afterwards. */
 TEST(more_faults_than_the_unit_can_keep)
 {
@@ -409,5 +432,38 @@ TEST(without_a_unit_addresses_are_physical)
                  OK);
         CHECK_EQ(CALL(boss, MEM_UNMAP, DEVICE, MEM_BASE, MIB), OK);
         CHECK(world_end());
+    }
+}
+
+/* Only a vector that was given out, only for the CPU that it was given out for. */
+TEST(interrupts_that_were_not_given_out)
+{
+    EACH_VARIANT(v)
+    {
+        start(v);
+        bool remaps = v->amd ? !v->caching : (v->ecap & ECAP_IR) != 0;
+        uint32_t vector, cpu;
+        uint64_t handle = 0xfee00010;
+        CHECK_EQ(iommu.handles, remaps && !v->amd);
+        CHECK_EQ(strstr(fake_log, "interrupts not remapped") == NULL, remaps);
+        cpus[2]->apic_id = 6;
+        for (uint32_t data = 0; data < 0x800 && remaps; data++) {
+            CHECK(!sim_interrupt(FUNCTION, 0xfee00000, data, &vector, &cpu));
+            CHECK(!sim_interrupt(FUNCTION, handle | data << 5, 0, &vector, &cpu));
+        }
+        iommu_route(0x55, 2, false);
+        iommu_route(0x56, 1, true);
+        for (uint32_t data = 0; data < 0x800 && remaps; data++) {
+            uint64_t address = v->amd ? 0xfee00000 : handle | data << 5;
+            CHECK_EQ(sim_interrupt(FUNCTION, address, v->amd ? data : 0, &vector, &cpu),
+                     data == 0x55 || data == 0x56);
+            CHECK(data != 0x55 || (vector == 0x55 && cpu == 6));
+        }
+        iommu_unroute(0x55);
+        CHECK_EQ(
+            sim_interrupt(FUNCTION, v->amd ? 0xfee00000 : handle | 0x55 << 5, 0x55, &vector, &cpu),
+            !remaps);
+        iommu_unroute(0x56);
+        CHECK(world_end() && !sim.misuse);
     }
 }

@@ -146,6 +146,25 @@ TEST(volumes_have_one_writer)
     CHECK(balanced(vm));
 }
 
+TEST(volume_of_a_guest_that_has_just_ended)
+{
+    setup();
+    struct vm *vm = add_disk(add("alpha", 16 * MIB), "/first", false);
+    struct vm *next = add_disk(add("beta", 16 * MIB), "/first", false);
+    CHECK(!vm_input(vm, VM_IN_START));
+    CHECK_EQ(driver_works(), 1);
+    vm_input(vm, VM_IN_DESTROY);
+    CHECK(!vm_input(next, VM_IN_START));
+    CHECK_EQ(next->state, VM_WAITING);
+    vm_tick(now_tsc);
+    CHECK_EQ(next->state, VM_WAITING);
+    CHECK_EQ(driver_works(), 1);
+    vm_tick(now_tsc);
+    CHECK_EQ(next->state, VM_STARTING);
+    vm_input(next, VM_IN_DESTROY);
+    CHECK(balanced(next));
+}
+
 TEST(volumes_that_cannot_be_had)
 {
     setup();

@@ -44,6 +44,8 @@ static struct {
     } context[64];
     struct sim_translation tlb[SIM_CACHE];
     uint32_t contexts, translations, invalidations, next_fault;
+    uint64_t irte[256]; /* as cached */
+    bool irte_cached[256];
     bool misuse; /* something that the manual forbids */
 } sim;
 
@@ -121,6 +123,8 @@ static void vtd_sim_queue(uint64_t tail)
             forget_contexts(UINT32_MAX);
         else if (type == 2 && granularity && granularity < 3)
             forget_domain(granularity == 1 ? UINT32_MAX : low >> 16 & 0xffff);
+        else if (type == 4)
+            sim.invalidations++, memset(sim.irte_cached, 0, sizeof(sim.irte_cached));
         else if (type == 5 && (low & 0x20))
             memcpy((void *)high, &status, 4);
         else
@@ -136,7 +140,8 @@ static void vtd_sim_command(uint32_t value)
     sim.misuse |= (value & GCMD_TE) && !sim.root;
     if ((value & GCMD_QIE) && !(sim.gsts & GCMD_QIE))
         sim.head = 0;
-    sim.gsts = (value & GSTS_KEPT) | ((sim.gsts | value) & GCMD_SRTP);
+    sim.misuse |= (value & GCMD_IRE) && !(sim.gsts & GCMD_IRE) && !(sim.gsts & GCMD_SIRTP);
+    sim.gsts = (value & GSTS_KEPT) | ((sim.gsts | value) & (GCMD_SRTP | GCMD_SIRTP));
 }
 
 static void vtd_sim_write(uint32_t reg, uint64_t value, bool wide)
@@ -183,6 +188,8 @@ static void amd_sim_commands(void)
             memcpy((void *)(low & 0xffffffffffff8ull), &high, 8);
         else if (low >> 60 == 2)
             forget_contexts(low & 0xffff);
+        else if (low >> 60 == 5 || low >> 60 == 8)
+            memset(sim.irte_cached, 0, sizeof(sim.irte_cached));
         else if (low >> 60 == 3 && high == 0x7ffffffffffff003ull)
             forget_domain(low >> 32 & 0xffff);
         else
@@ -381,6 +388,40 @@ static bool sim_dma(uint32_t function, uint64_t address, bool write, uint64_t *p
         return true;
     sim_fault(function, address, write, write ? 5 : 6);
     return false;
+}
+
+/* A device writes to the interrupt range: true, and which vector the CPU with this APIC id gets;
+ * 0x100 for anything but a fixed interrupt. */
+static bool sim_interrupt(uint32_t function, uint64_t address, uint32_t data, uint32_t *vector,
+                          uint32_t *apic_id)
+{
+    uint64_t context[2], table = sim_get(VTD_IRTA) & ~0xfffull;
+    uint32_t index = (uint32_t)(address >> 5) & 0x7fff, size = 16;
+    bool remapped = sim.gsts & GCMD_IRE, possible = (address & 0x10) && index < 256;
+    remapped &= (address & 0x10) || !(sim.gsts & GCMD_CFI);
+    if (sim.amd) {
+        sim_context(function, context);
+        uint64_t entry =
+            sim_memory((sim_get(AMD_DEVICE_TABLE) & 0xffffffffff000ull) + function * 32 + 16);
+        remapped = entry & 1;
+        index = data & 0x7ff;
+        possible = (entry >> 60 & 3) == 2 && index < 1u << (entry >> 1 & 15);
+        table = entry & 0xfffffffffffc0ull;
+        size = 4;
+    }
+    *vector = data & 0x700 ? 0x100 : data & 0xff;
+    *apic_id = (uint32_t)(address >> 12) & 0xff;
+    if (!remapped || !possible)
+        return !remapped;
+    if (!sim.irte_cached[index]) {
+        sim.irte[index] =
+            sim_memory((table + index * size) & ~7ull) >> (sim.amd && index % 2 ? 32 : 0);
+        sim.irte_cached[index] = true;
+    }
+    uint64_t irte = sim.irte[index];
+    *vector = (uint32_t)(irte >> 16) & 0xff;
+    *apic_id = sim.amd ? irte >> 8 & 0xff : irte >> 40 & 0xff;
+    return irte & 1;
 }
 
 #endif
