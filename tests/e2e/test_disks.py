@@ -2,6 +2,7 @@
 """Disks of guests: images of the VM set, read-only and with overlays, seen by a stock Linux."""
 
 import hashlib
+import itertools
 import os
 import random
 import re
@@ -48,9 +49,20 @@ def ext4(folder, size):
         return f.read()
 
 
-def run(machine, command, answer="done-0", limit=harness.LIMIT):
-    """A command at the guest's shell; `answer` follows, by default that it succeeded."""
-    return demo.shell(machine, "disks", f"{command}; echo done-$?", f"^{answer}", limit)
+calls = itertools.count()
+
+
+def run(machine, command, answer="", status=0, limit=harness.LIMIT):
+    """A command at the guest's shell: ends with `status`, and prints what matches. Its output stands
+    between marks that no other has: a console begins with what was said before."""
+    mark = f"mark{next(calls)}"
+    match = demo.shell(machine, "disks", f"echo {mark}; {command}; r=$?; echo; echo {mark}-$r",
+                       rf"(?s)^{mark}\n(.*?)^{mark}-(\d+)", limit)
+    harness.check(int(match.group(2)) == status,
+                  f"{command} ended with {match.group(2)}:\n{match.group(1)}")
+    found = re.search("^" + answer, match.group(1), re.M)
+    harness.check(found, f"{command} printed no {answer!r}:\n{match.group(1)}")
+    return found
 
 
 def start(machine):
@@ -70,7 +82,7 @@ def test_read_only_image():
         start(machine)
         run(machine, "sha256sum /dev/vda /dev/vdb", rf"{padded}  /dev/vda\n{padded}  /dev/vdb")
         run(machine, "cat /sys/block/vda/ro /sys/block/vda/serial", "1\nRO-1")
-        run(machine, "dd if=/dev/zero of=/dev/vda bs=512 count=1", "done-1")
+        run(machine, "dd if=/dev/zero of=/dev/vda bs=512 count=1", status=1)
         run(machine, "sha256sum /dev/vda", padded)
         # All of both disks, read by both CPUs at once, past the page cache.
         run(machine, "(for i in 1 2 3; do dd if=/dev/vda of=/dev/null bs=64k iflag=direct & "
@@ -99,7 +111,8 @@ def test_overlay_survives_a_reboot_not_a_shutdown():
         machine.wait_state("disks", "shut off")
         machine.command("start disks")
         start(machine)
-        run(machine, "mount -t ext4 /dev/vda /mnt && ls /mnt/hello /mnt/new", "/mnt/hello")
+        run(machine, "mount -t ext4 /dev/vda /mnt && cat /mnt/hello", "from the image")
+        run(machine, "ls /mnt/new", status=1)
 
 
 def test_full_overlay():
@@ -108,7 +121,8 @@ def test_full_overlay():
     with vms.boot("console=all") as machine:
         start(machine)
         run(machine, "dd if=/dev/zero of=/dev/vda bs=4k count=32 oflag=direct")
-        run(machine, "dd if=/dev/zero of=/dev/vda bs=4k count=128 oflag=direct", "dd: .*rror")
+        run(machine, "dd if=/dev/zero of=/dev/vda bs=4k count=128 oflag=direct", "dd: .*rror",
+            status=1)
         harness.check("vda: there is no space left" in machine.command("dmesg"), "no log line")
         run(machine, "dd if=/dev/vda of=/dev/null bs=64k iflag=direct")
 
