@@ -5,6 +5,7 @@ import hashlib
 import os
 import random
 import re
+import shutil
 import subprocess
 
 import demo
@@ -136,14 +137,46 @@ def boot_sector(text):
     return (code.ljust(510, b"\0") + b"\x55\xaa" + text.encode() + b"\n").ljust(1024, b"\0")
 
 
-def test_firmware_boots_from_a_disk():
-    vms = harness.VmSet("disks-firmware")
+def firmware_set(name, memory, device="disk"):
+    """A VM set with a guest that SeaBIOS starts from disk.img."""
+    vms = harness.VmSet(name)
     vms.file("/usr/share/seabios/bios-256k.bin")
+    more = harness.READ_ONLY + "      <boot order='1'/>\n"
     text = harness.DOMAIN.format(
-        name="bios", memory=64, vcpus=1, kernel="", boot="    <loader>bios-256k.bin</loader>\n",
-        on_poweroff="destroy", on_reboot="restart", on_crash="destroy", metadata="",
-        devices=harness.disk("vda", "disk.img", harness.READ_ONLY + "      <boot order='1'/>\n"))
-    vms.write("bios.xml", text.replace("    <kernel></kernel>\n", ""))
+        name="disks", memory=memory, vcpus=1, kernel="", on_poweroff="destroy",
+        boot="    <loader>bios-256k.bin</loader>\n", on_reboot="restart", on_crash="destroy",
+        metadata="", devices=harness.disk("vda", "disk.img", more, device))
+    vms.write("disks.xml", text.replace("    <kernel></kernel>\n", ""))
+    return vms
+
+
+def test_firmware_boots_from_a_disk():
+    vms = firmware_set("disks-firmware", 64)
     vms.data("disk.img", boot_sector("booted from a virtio disk").ljust(1 << 20, b"\0"))
     with vms.boot("console=all") as machine:
-        machine.expect(r"^\[bios\] .*booted from a virtio disk")
+        machine.expect(r"^\[disks\] .*booted from a virtio disk")
+
+
+GRUB = """serial --unit=0 --speed=115200
+terminal_input serial
+terminal_output serial
+linux /vmlinuz console=ttyS0 hostname=disks
+initrd /initrd.img
+boot
+"""
+
+
+def test_firmware_grub_and_linux():
+    """The way a PC starts: firmware, a boot loader from the disk, which loads a stock kernel."""
+    folder = os.path.join(harness.LOGS, "disks-grub-iso")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(os.path.join(folder, "boot", "grub"))
+    shutil.copy(demo.KERNEL, os.path.join(folder, "vmlinuz"))
+    shutil.copy(demo.INITRD, os.path.join(folder, "initrd.img"))
+    with open(os.path.join(folder, "boot", "grub", "grub.cfg"), "w", encoding="utf-8") as f:
+        f.write(GRUB)
+    vms = firmware_set("disks-grub", 256, "cdrom")
+    subprocess.run(["grub-mkrescue", "-o", os.path.join(vms.folder, "disk.img"), folder],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with vms.boot("console=all") as machine:
+        start(machine)
