@@ -5,13 +5,11 @@
 #ifndef ARCH_IOMMU_UNIT_H
 #define ARCH_IOMMU_UNIT_H
 
-#include "arch/x86_64/acpi.h"
 #include "arch/x86_64/iommu.h"
 #include "arch/x86_64/klog.h"
 #include "arch/x86_64/mmio.h"
 
 #define COMMAND_RING_SIZE PAGE_SIZE
-#define IOMMU_MMIO_SIZE   0x5000u
 
 /* Domains, the tags of cached translations: one a device, but 0, and 1 for all that still has only
  * what firmware reserved. */
@@ -29,7 +27,7 @@ struct iommu_command {
 };
 
 struct iommu_unit {
-    struct acpi_iommu *acpi;
+    const struct acpi_iommu *acpi;
     volatile uint8_t *regs;
     uint64_t cap, ecap;          /* VT-d: capability registers; AMD: cap is the extended features */
     uint64_t *table;             /* root table, device table */

@@ -3,10 +3,9 @@
 #ifndef TESTS_UNIT_FAKE_IOMMU_H
 #define TESTS_UNIT_FAKE_IOMMU_H
 
-#include "arch/x86_64/acpi.h"
 #include "arch/x86_64/iommu.h"
 
-struct acpi_info acpi;
+struct acpi_dma dma_tables;
 struct iommu_info iommu = {.bits = 48,
                            .format = {.table = 3,
                                       .large = 0x80,
