@@ -26,7 +26,7 @@ struct acpi_mem_domain {
 
 /* DMA remapping units. Requester ids are PCI segment << 16 | bus << 8 | device << 3 | function. */
 struct acpi_iommu {
-    uint64_t base, size; /* of its registers; size: bytes, as far as is known */
+    uint64_t base, size; /* of its registers; size: bytes */
     uint32_t segment;
     bool rest;                     /* stands before what no unit of the segment names */
     uint32_t function, capability; /* AMD: itself as a PCI function */
@@ -35,10 +35,18 @@ struct acpi_iommu {
 struct acpi_dma_scope {
     uint32_t first, last, unit;
 };
-/* Memory that firmware keeps for DMA of first to last. */
+/* Memory that firmware keeps for DMA of first to last: no RAM. */
 struct acpi_dma_range {
     uint64_t base, size; /* page granular */
     uint32_t first, last;
+};
+struct acpi_dma {
+    struct acpi_iommu *iommu;
+    struct acpi_dma_scope *scope;
+    struct acpi_dma_range *range;
+    enum dma_kind kind; /* of the units */
+    bool ioapic;        /* AMD: the table says under which id an I/O APIC sends */
+    uint32_t iommu_count, scope_count, range_count;
 };
 
 struct acpi_info {
@@ -48,12 +56,7 @@ struct acpi_info {
     struct acpi_ioapic *ioapic;
     struct acpi_mem_domain *mem_domain;
     struct acpi_isa_irq isa[ISA_IRQS];
-    struct acpi_iommu *iommu;
-    struct acpi_dma_scope *dma_scope;
-    struct acpi_dma_range *dma_range;
-    enum dma_kind dma; /* of the units */
-    bool iommu_ioapic; /* AMD: the tables say under which id an I/O APIC sends */
-    uint32_t iommu_count, dma_scope_count, dma_range_count;
+    struct acpi_dma dma;
     uint32_t cpu_count, ioapic_count, mem_domain_count;
     uint32_t nmi_lint;  /* LINT pin of NMI for all CPUs: 0, 1; 2: none */
     uint64_t mcfg_base; /* segment 0, 0: none */

@@ -41,8 +41,12 @@ static const uint8_t madt_length[MADT_TYPES] = {
 #define SRAT_MEMORY_LEN 40u
 #define SRAT_X2APIC_LEN 24u
 
+struct entry {
+    uint32_t offset, type, length;
+};
+
 /* Steps through type/length entries; false at the end or at damage, which is logged. */
-static bool next_entry(const struct acpi_table *t, struct acpi_entry *e, const char *name)
+static bool next_entry(const struct acpi_table *t, struct entry *e, const char *name)
 {
     e->offset += e->length;
     if (!acpi_has(t, e->offset, 2))
@@ -55,7 +59,14 @@ static bool next_entry(const struct acpi_table *t, struct acpi_entry *e, const c
     return false;
 }
 
-void *acpi_array(const struct acpi_table *t, uint32_t length, size_t size)
+static uint64_t field(const struct acpi_table *t, const struct entry *e, uint32_t offset,
+                      uint32_t size)
+{
+    return acpi_read(t, e->offset + offset, size);
+}
+
+/* Room for as many elements as the table could hold entries of `length` bytes. */
+static void *array(const struct acpi_table *t, uint32_t length, size_t size)
 {
     void *memory = acpi_pages(MAX(t->length / length, 1) * size);
     if (!memory)
@@ -63,7 +74,7 @@ void *acpi_array(const struct acpi_table *t, uint32_t length, size_t size)
     return memory;
 }
 
-static bool madt_next(const struct acpi_table *t, struct acpi_entry *e)
+static bool madt_next(const struct acpi_table *t, struct entry *e)
 {
     while (next_entry(t, e, "MADT"))
         if (e->type < MADT_TYPES && madt_length[e->type] && e->length >= madt_length[e->type])
@@ -72,12 +83,12 @@ static bool madt_next(const struct acpi_table *t, struct acpi_entry *e)
 }
 
 /* Both kinds of CPU entry in one form. false: the entry names no CPU. */
-static bool cpu_entry(const struct acpi_table *t, const struct acpi_entry *e, struct acpi_cpu *cpu)
+static bool cpu_entry(const struct acpi_table *t, const struct entry *e, struct acpi_cpu *cpu)
 {
     bool wide = e->type == MADT_X2APIC;
-    uint32_t flags = (uint32_t)acpi_field(t, e, wide ? 8 : 4, 4);
+    uint32_t flags = (uint32_t)field(t, e, wide ? 8 : 4, 4);
 
-    cpu->apic_id = (uint32_t)acpi_field(t, e, wide ? 4 : 3, wide ? 4 : 1);
+    cpu->apic_id = (uint32_t)field(t, e, wide ? 4 : 3, wide ? 4 : 1);
     cpu->domain = 0;
     cpu->enabled = (flags & MADT_ENABLED) != 0;
     return cpu->apic_id != (wide ? X2APIC_NONE : XAPIC_NONE);
@@ -95,12 +106,12 @@ static void add_cpu(const struct acpi_cpu *cpu)
     acpi->cpu[acpi->cpu_count++] = *cpu;
 }
 
-static void add_override(const struct acpi_table *t, const struct acpi_entry *e)
+static void add_override(const struct acpi_table *t, const struct entry *e)
 {
-    uint32_t mps = (uint32_t)acpi_field(t, e, 8, 2);
-    uint32_t irq = (uint32_t)acpi_field(t, e, 3, 1);
+    uint32_t mps = (uint32_t)field(t, e, 8, 2);
+    uint32_t irq = (uint32_t)field(t, e, 3, 1);
     struct acpi_isa_irq o = {
-        .gsi = (uint32_t)acpi_field(t, e, 4, 4),
+        .gsi = (uint32_t)field(t, e, 4, 4),
         .flags = (POLARITY(mps) == MPS_ACTIVE_LOW ? IRQ_ACTIVE_LOW : 0) |
                  (TRIGGER(mps) == MPS_LEVEL ? IRQ_LEVEL : 0),
     };
@@ -110,7 +121,7 @@ static void add_override(const struct acpi_table *t, const struct acpi_entry *e)
         boot_note("acpi: MADT overrides IRQ %u, which ISA has not\n", irq);
 }
 
-static void madt_add(const struct acpi_table *t, const struct acpi_entry *e)
+static void madt_add(const struct acpi_table *t, const struct entry *e)
 {
     struct acpi_cpu cpu;
 
@@ -122,26 +133,26 @@ static void madt_add(const struct acpi_table *t, const struct acpi_entry *e)
         break;
     case MADT_IOAPIC:
         acpi->ioapic[acpi->ioapic_count++] =
-            (struct acpi_ioapic){acpi_field(t, e, 4, 4), (uint32_t)acpi_field(t, e, 8, 4)};
+            (struct acpi_ioapic){field(t, e, 4, 4), (uint32_t)field(t, e, 8, 4)};
         break;
     case MADT_OVERRIDE:
         add_override(t, e);
         break;
     case MADT_LAPIC_NMI:
-        acpi->nmi_lint = acpi_field(t, e, 5, 1) & 1;
+        acpi->nmi_lint = field(t, e, 5, 1) & 1;
         break;
     case MADT_X2APIC_NMI:
         acpi->nmi_lint = acpi_field(t, e, 8, 1) & 1;
         break;
     case MADT_LAPIC_ADDRESS_64:
-        acpi->lapic_base = acpi_field(t, e, 4, 8);
+        acpi->lapic_base = field(t, e, 4, 8);
         break;
     }
 }
 
 void acpi_madt(const struct acpi_table *t)
 {
-    struct acpi_entry e = {.offset = MADT_FIRST};
+    struct entry e = {.offset = MADT_FIRST};
 
     acpi->lapic_base = acpi_read(t, MADT_LAPIC_ADDRESS, 4);
     acpi->cpu = acpi_array(t, madt_length[MADT_LAPIC], sizeof(*acpi->cpu));
@@ -157,11 +168,11 @@ static void set_domain(uint32_t apic_id, uint32_t domain)
             acpi->cpu[i].domain = domain;
 }
 
-static void srat_memory(const struct acpi_table *t, const struct acpi_entry *e)
+static void srat_memory(const struct acpi_table *t, const struct entry *e)
 {
-    struct acpi_mem_domain m = {.base = acpi_field(t, e, 8, 8),
-                                .size = acpi_field(t, e, 16, 8),
-                                .domain = (uint32_t)acpi_field(t, e, 2, 4)};
+    struct acpi_mem_domain m = {.base = field(t, e, 8, 8),
+                                .size = field(t, e, 16, 8),
+                                .domain = (uint32_t)field(t, e, 2, 4)};
     if (!m.size)
         return;
     if (m.base + m.size < m.base) {
@@ -171,27 +182,26 @@ static void srat_memory(const struct acpi_table *t, const struct acpi_entry *e)
     acpi->mem_domain[acpi->mem_domain_count++] = m;
 }
 
-static void srat_add(const struct acpi_table *t, const struct acpi_entry *e)
+static void srat_add(const struct acpi_table *t, const struct entry *e)
 {
     /* The domain of the old form lies in two places. */
-    uint32_t narrow = (uint32_t)(acpi_field(t, e, 2, 1) | acpi_field(t, e, 9, 3) << 8);
+    uint32_t narrow = (uint32_t)(field(t, e, 2, 1) | field(t, e, 9, 3) << 8);
 
-    if (e->type == SRAT_LAPIC && e->length >= SRAT_LAPIC_LEN &&
-        (acpi_field(t, e, 4, 4) & SRAT_ENABLED))
-        set_domain((uint32_t)acpi_field(t, e, 3, 1), narrow);
+    if (e->type == SRAT_LAPIC && e->length >= SRAT_LAPIC_LEN && (field(t, e, 4, 4) & SRAT_ENABLED))
+        set_domain((uint32_t)field(t, e, 3, 1), narrow);
     if (e->type == SRAT_X2APIC && e->length >= SRAT_X2APIC_LEN &&
-        (acpi_field(t, e, 12, 4) & SRAT_ENABLED))
-        set_domain((uint32_t)acpi_field(t, e, 8, 4), (uint32_t)acpi_field(t, e, 4, 4));
+        (field(t, e, 12, 4) & SRAT_ENABLED))
+        set_domain((uint32_t)field(t, e, 8, 4), (uint32_t)field(t, e, 4, 4));
     if (e->type == SRAT_MEMORY && e->length >= SRAT_MEMORY_LEN &&
-        (acpi_field(t, e, 28, 4) & SRAT_ENABLED))
+        (field(t, e, 28, 4) & SRAT_ENABLED))
         srat_memory(t, e);
 }
 
 void acpi_srat(const struct acpi_table *t)
 {
-    struct acpi_entry e = {.offset = SRAT_FIRST};
+    struct entry e = {.offset = SRAT_FIRST};
 
-    acpi->mem_domain = acpi_array(t, SRAT_MEMORY_LEN, sizeof(*acpi->mem_domain));
+    acpi->mem_domain = array(t, SRAT_MEMORY_LEN, sizeof(*acpi->mem_domain));
     while (acpi->mem_domain && next_entry(t, &e, "SRAT"))
         srat_add(t, &e);
 }

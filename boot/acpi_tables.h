@@ -30,20 +30,8 @@ static inline uint64_t acpi_read(const struct acpi_table *t, uint32_t offset, ui
     return v;
 }
 
-/* Room for `size` bytes in pages that stay the kernel's; zeroed. NULL: none. */
-void *acpi_pages(uint64_t size);
-/* A part of a table that has a type and a length. */
-struct acpi_entry {
-    uint32_t offset, type, length;
-};
-static inline uint64_t acpi_field(const struct acpi_table *t, const struct acpi_entry *e,
-                                  uint32_t offset, uint32_t size)
-{
-    return acpi_read(t, e->offset + offset, size);
-}
-/* Room for as many elements as the table could hold entries of `length` bytes; NULL: no memory
- * (logged). */
-void *acpi_array(const struct acpi_table *t, uint32_t length, size_t size);
+/* Room for an array of `size` bytes in pages that stay the kernel's; zeroed. NULL: none. */
+void *acpi_array(uint64_t size);
 void acpi_madt(const struct acpi_table *t);
 void acpi_srat(const struct acpi_table *t); /* after the MADT */
 void acpi_dmar(const struct acpi_table *t);

@@ -60,13 +60,14 @@ static void add(struct root_info *info, uint64_t base, uint64_t end, uint32_t ki
 static uint64_t kept(uint64_t base, uint64_t end, uint64_t *size)
 {
     uint64_t found = end;
-    for (uint32_t i = 0; i <= acpi->ioapic_count + acpi->iommu_count; i++) {
+    for (uint32_t i = 0; i <= acpi->ioapic_count + acpi->dma.iommu_count; i++) {
         uint64_t at = acpi->lapic_base, bytes = PAGE_SIZE;
         if (i < acpi->ioapic_count) {
             at = acpi->ioapic[i].address;
         } else if (i > acpi->ioapic_count) {
-            at = acpi->iommu[i - acpi->ioapic_count - 1].base;
-            bytes = acpi->iommu[i - acpi->ioapic_count - 1].size;
+            const struct acpi_iommu *unit = &acpi->dma.iommu[i - acpi->ioapic_count - 1];
+            at = unit->base;
+            bytes = unit->size;
         }
         at = align_down(at, PAGE_SIZE);
         uint64_t from = MAX(at, base); /* the map may have an edge in the middle of it */

@@ -52,8 +52,8 @@ static bool taken(uint32_t requester, uint32_t count)
 static int64_t map_reserved(struct device *device)
 {
     int64_t status = OK;
-    for (uint32_t i = 0; i < iommu_acpi.dma_range_count && status == OK; i++) {
-        const struct acpi_dma_range *range = &iommu_acpi.dma_range[i];
+    for (uint32_t i = 0; i < dma_tables.range_count && status == OK; i++) {
+        const struct acpi_dma_range *range = &dma_tables.range[i];
         if (range->first < device->requester + device->count && device->requester <= range->last)
             status = space_map_kernel(&device->space, range->base, hpa(range->base), range->size);
         if (status == ERR_EXISTS) /* the table names it twice */

@@ -69,7 +69,7 @@ static void bsp_main(void)
     cpu_init_registers();
     apic_init_cpu();
     cpu->apic_id = apic_id_self();
-    iommu_init(boot);
+    iommu_init(&boot->acpi.dma);
     virt_init();
     cpu_up();
     smp_start(boot, ap_main);

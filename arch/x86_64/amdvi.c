@@ -86,9 +86,9 @@ static void dte_set(struct iommu_unit *unit, uint32_t function, hpa_t root, uint
 static uint32_t table_entries(const struct iommu_unit *unit)
 {
     uint32_t last = 0;
-    for (uint32_t i = 0; i < iommu_acpi.dma_scope_count; i++)
-        if (&iommu_acpi.iommu[iommu_acpi.dma_scope[i].unit] == unit->acpi)
-            last = MAX(last, iommu_acpi.dma_scope[i].last & 0xffff);
+    for (uint32_t i = 0; i < dma_tables.scope_count; i++)
+        if (&dma_tables.iommu[dma_tables.scope[i].unit] == unit->acpi)
+            last = MAX(last, dma_tables.scope[i].last & 0xffff);
     return (uint32_t)align_up((last + 1) * DTE_SIZE, PAGE_SIZE) / DTE_SIZE;
 }
 
@@ -102,7 +102,7 @@ static bool amdvi_probe(struct iommu_unit *unit)
                                       .next_level = PTE_NEXT_LEVEL,
                                       .max_level = 3,
                                       .levels = 4};
-    if (!iommu_acpi.iommu_ioapic) /* how firmware says that interrupts are not to be remapped */
+    if (!dma_tables.ioapic) /* how firmware says that interrupts are not to be remapped */
         iommu_no_routes();
     uint32_t capability = pci_config_read(unit->acpi->function, unit->acpi->capability);
     unit->tell_mapped = unit->acpi->segment || (capability & CAPABILITY_NP_CACHE);

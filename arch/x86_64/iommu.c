@@ -6,12 +6,12 @@
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/platform.h"
 #include "arch/x86_64/spinlock.h"
-#include "boot/bootinfo.h"
 
 #define FAULT_LINES 8u    /* printed in a second */
 #define STORM       2000u /* interrupts in a second with which a device would take a CPU */
 #define WAIT_US     1000000u
 
+struct acpi_dma dma_tables;
 struct iommu_info iommu = {.kind = DMA_OPEN, .bits = 48};
 uint32_t iommu_domains = DOMAINS_MAX;
 void *iommu_routes;
@@ -23,8 +23,7 @@ static const struct iommu_ops *vendor = &vtd_ops;
 static struct iommu_unit *units;
 static uint32_t unit_count;
 static uint64_t domains[DOMAINS_MAX / 64]; /* in use */
-struct acpi_info iommu_acpi;
-static struct ptab firmware;               /* all ranges of iommu_acpi.dma_range */
+static struct ptab firmware;               /* all ranges of dma_tables.range */
 static spinlock_t fault_lock;
 static bool silent; /* after a storm */
 
@@ -128,9 +127,9 @@ static void report_again(void)
 
 struct iommu_unit *iommu_of(uint32_t requester)
 {
-    for (uint32_t i = 0; i < iommu_acpi.dma_scope_count && unit_count; i++)
-        if (requester >= iommu_acpi.dma_scope[i].first && requester <= iommu_acpi.dma_scope[i].last)
-            return &units[iommu_acpi.dma_scope[i].unit];
+    for (uint32_t i = 0; i < dma_tables.scope_count && unit_count; i++)
+        if (requester >= dma_tables.scope[i].first && requester <= dma_tables.scope[i].last)
+            return &units[dma_tables.scope[i].unit];
     for (uint32_t i = 0; i < unit_count; i++)
         if (units[i].acpi->rest && units[i].acpi->segment == requester >> 16)
             return &units[i];
@@ -214,17 +213,6 @@ void iommu_unroute(uint8_t vector)
     route(vector, UINT32_MAX, false);
 }
 
-static bool is_ram(const struct bootinfo *info, const struct acpi_dma_range *range)
-{
-    for (uint32_t i = 0; i < info->mem_count; i++) {
-        const struct bootinfo_mem *m = &info->mem[i];
-        if (m->type == BOOTINFO_MEM_RAM && m->base < range->base + range->size &&
-            range->base < m->base + m->size)
-            return true;
-    }
-    return false;
-}
-
 /* Page by page: tables of firmware overlap. */
 static bool map_firmware(const struct acpi_dma_range *range)
 {
@@ -238,22 +226,20 @@ static bool map_firmware(const struct acpi_dma_range *range)
     return good;
 }
 
-/* What firmware itself has devices do (a USB keyboard, graphics) goes on. Memory that others will
- * get is not kept open, whatever the table says. */
-static void keep_reserved(const struct bootinfo *info)
+/* What firmware itself has devices do (a USB keyboard, graphics) goes on. */
+static void keep_reserved(void)
 {
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < iommu_acpi.dma_range_count; i++) {
-        struct acpi_dma_range range = iommu_acpi.dma_range[i];
-        const char *wrong = is_ram(info, &range)                          ? "it is RAM"
-                            : (range.base + range.size - 1) >> iommu.bits ? "it is too high"
-                            : !map_firmware(&range)                       ? "no memory"
-                                                                          : NULL;
+    for (uint32_t i = 0; i < dma_tables.range_count; i++) {
+        struct acpi_dma_range range = dma_tables.range[i];
+        const char *wrong = (range.base + range.size - 1) >> iommu.bits ? "it is too high"
+                            : !map_firmware(&range)                     ? "no memory"
+                                                                        : NULL;
         if (wrong) {
             kprintf("iommu: memory reserved at %lx ignored: %s\n", range.base, wrong);
             continue;
         }
-        iommu_acpi.dma_range[kept++] = range;
+        dma_tables.range[kept++] = range;
         for (uint32_t id = range.first; id <= range.last; id++) {
             struct iommu_unit *unit = iommu_of(id);
             if (unit &&
@@ -261,20 +247,20 @@ static void keep_reserved(const struct bootinfo *info)
                 panic("no memory for the IOMMU's tables");
         }
     }
-    iommu_acpi.dma_range_count = kept;
+    dma_tables.range_count = kept;
 }
 
 static bool probe_all(void)
 {
-    vendor = iommu_acpi.dma == DMA_VTD ? &vtd_ops : &amdvi_ops;
-    units = kmem_pages(kmem_order(iommu_acpi.iommu_count * sizeof(*units)));
+    vendor = dma_tables.kind == DMA_VTD ? &vtd_ops : &amdvi_ops;
+    units = kmem_pages(kmem_order(dma_tables.iommu_count * sizeof(*units)));
     iommu_routes = kmem_pages(0);
-    for (uint32_t i = 0; i < iommu_acpi.iommu_count; i++) {
+    for (uint32_t i = 0; i < dma_tables.iommu_count; i++) {
         struct iommu_unit *unit = &units[i];
         if (!units || !iommu_routes)
             return false;
-        unit->acpi = &iommu_acpi.iommu[i];
-        unit->regs = kmap_mmio(hpa(unit->acpi->base), IOMMU_MMIO_SIZE);
+        unit->acpi = &dma_tables.iommu[i];
+        unit->regs = kmap_mmio(hpa(unit->acpi->base), unit->acpi->size);
         if (!unit->regs || !aligned(unit->acpi->base, PAGE_SIZE) || !vendor->probe(unit)) {
             kprintf("iommu: the one at %lx cannot be used\n", unit->acpi->base);
             return false;
@@ -283,14 +269,14 @@ static bool probe_all(void)
     return true;
 }
 
-void iommu_init(const struct bootinfo *info)
+void iommu_init(const struct acpi_dma *from)
 {
+    dma_tables = *from; /* the arrays stay where they are */
+    dma_tables.iommu = hpa_to_kva(hpa((uint64_t)from->iommu));
+    dma_tables.scope = hpa_to_kva(hpa((uint64_t)from->scope));
+    dma_tables.range = hpa_to_kva(hpa((uint64_t)from->range));
     bool off = cmdline_has("noiommu");
-    iommu_acpi = info->acpi;
-    iommu_acpi.iommu = hpa_to_kva(hpa((uint64_t)info->acpi.iommu));
-    iommu_acpi.dma_scope = hpa_to_kva(hpa((uint64_t)info->acpi.dma_scope));
-    iommu_acpi.dma_range = hpa_to_kva(hpa((uint64_t)info->acpi.dma_range));
-    if (!iommu_acpi.iommu_count || off || !probe_all()) {
+    if (!dma_tables.iommu_count || off || !probe_all()) {
         iommu.format = open_format;
         kprintf("iommu: %s: a device's DMA reaches all memory\n", off ? "noiommu" : "none");
         return;
@@ -298,12 +284,12 @@ void iommu_init(const struct bootinfo *info)
     firmware = (struct ptab){.format = &iommu.format, .root = kmem_pages(0)};
     if (!firmware.root)
         panic("no memory for the IOMMU's tables");
-    unit_count = iommu_acpi.iommu_count;
-    keep_reserved(info);
+    unit_count = dma_tables.iommu_count;
+    keep_reserved();
     for (uint32_t i = 0; i < unit_count; i++)
         vendor->start(&units[i]);
-    iommu.kind = iommu_acpi.dma;
-    iommu.handles = iommu_routes && iommu_acpi.dma == DMA_VTD;
+    iommu.kind = dma_tables.kind;
+    iommu.handles = iommu_routes && dma_tables.kind == DMA_VTD;
     kprintf("iommu: %u %s, %u address bits, %u levels, pages up to %u KiB, %u domains, interrupts "
             "%sremapped\n",
             unit_count, vendor->name, iommu.bits, iommu.format.levels,

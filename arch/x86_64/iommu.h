@@ -8,7 +8,6 @@
 #include "arch/x86_64/ptab.h"
 #include "boot/acpi.h"
 
-struct bootinfo;
 struct iommu_unit;
 
 struct iommu_info {
@@ -18,11 +17,10 @@ struct iommu_info {
     bool handles;            /* interrupt messages name an entry, the vector's, instead of a CPU */
 };
 extern struct iommu_info iommu;
-/* What the tables say of units, scopes and ranges; the pointers are kernel addresses. */
-extern struct acpi_info iommu_acpi;
+extern struct acpi_dma dma_tables; /* what firmware says */
 
-/* Boot CPU, before other CPUs and ring 3 run: finds the units in info->acpi, switches them on. */
-void iommu_init(const struct bootinfo *info);
+/* Boot CPU, before other CPUs and ring 3 run: switches the units on. */
+void iommu_init(const struct acpi_dma *from);
 /* The unit before a requester id; NULL: its DMA is not confined. */
 struct iommu_unit *iommu_of(uint32_t requester);
 /* Lets requests of `count` ids through the tables at root, and chooses *domain. false: no memory,

@@ -10,7 +10,6 @@
 #include "arch/x86_64/mmio.h"
 
 #define COMMAND_RING_SIZE PAGE_SIZE
-#define IOMMU_MMIO_SIZE   0x5000u
 
 /* Domains, the tags of cached translations: one a device, but 0, and 1 for all that still has only
  * what firmware reserved. */
@@ -28,7 +27,7 @@ struct iommu_command {
 };
 
 struct iommu_unit {
-    struct acpi_iommu *acpi;
+    const struct acpi_iommu *acpi;
     volatile uint8_t *regs;
     uint64_t cap, ecap;          /* VT-d: capability registers; AMD: cap is the extended features */
     uint64_t *table;             /* root table, device table */

@@ -133,9 +133,10 @@ void kpaging_init(const struct bootinfo *info)
     map_table((void *)(pool - BOOTINFO_KEPT), BOOTINFO_KEPT);
     map_table(info->acpi.cpu, info->acpi.cpu_count * sizeof(struct acpi_cpu));
     map_table(info->acpi.ioapic, info->acpi.ioapic_count * sizeof(struct acpi_ioapic));
-    map_table(info->acpi.iommu, info->acpi.iommu_count * sizeof(struct acpi_iommu));
-    map_table(info->acpi.dma_scope, info->acpi.dma_scope_count * sizeof(struct acpi_dma_scope));
-    map_table(info->acpi.dma_range, info->acpi.dma_range_count * sizeof(struct acpi_dma_range));
+    const struct acpi_dma *dma = &info->acpi.dma;
+    map_table(dma->iommu, dma->iommu_count * sizeof(struct acpi_iommu));
+    map_table(dma->scope, dma->scope_count * sizeof(struct acpi_dma_scope));
+    map_table(dma->range, dma->range_count * sizeof(struct acpi_dma_range));
     kpaging_load_kernel();
     if (info->pool_size > CHUNK && !kmem_add(hpa(pool + CHUNK), info->pool_size - CHUNK))
         panic("not enough memory for the kernel's pool");

@@ -113,9 +113,8 @@ static bool vtd_probe(struct iommu_unit *unit)
     unit->ecap = unit_read64(unit, VTD_ECAP);
     uint32_t faults_end = CAP_FRO(unit->cap) + 16 * CAP_NFR(unit->cap) + 16;
     if (unit_read32(unit, VTD_VER) == UINT32_MAX || !merge_format(unit) ||
-        faults_end > IOMMU_MMIO_SIZE)
+        MAX(faults_end, ECAP_IRO(unit->ecap) + 16) > unit->acpi->size)
         return false;
-    unit->acpi->size = align_up(MAX(faults_end, ECAP_IRO(unit->ecap) + 16), PAGE_SIZE);
     if ((unit->ecap & (ECAP_IR | ECAP_QI)) != (ECAP_IR | ECAP_QI))
         iommu_no_routes();
     unit->tell_mapped = unit->cap & (CAP_CM | CAP_RWBF);

@@ -2,9 +2,11 @@
 """Disks of guests: images of the VM set, read-only and with overlays, seen by a stock Linux."""
 
 import hashlib
+import itertools
 import os
 import random
 import re
+import shutil
 import subprocess
 
 import demo
@@ -47,9 +49,20 @@ def ext4(folder, size):
         return f.read()
 
 
-def run(machine, command, answer="done-0", limit=harness.LIMIT):
-    """A command at the guest's shell; `answer` follows, by default that it succeeded."""
-    return demo.shell(machine, "disks", f"{command}; echo done-$?", f"^{answer}", limit)
+calls = itertools.count()
+
+
+def run(machine, command, answer="", status=0, limit=harness.LIMIT):
+    """A command at the guest's shell: ends with `status`, and prints what matches. Its output stands
+    between marks that no other has: a console begins with what was said before."""
+    mark = f"mark{next(calls)}"
+    match = demo.shell(machine, "disks", f"echo {mark}; {command}; r=$?; echo; echo {mark}-$r",
+                       rf"(?s)^{mark}\n(.*?)^{mark}-(\d+)", limit)
+    harness.check(int(match.group(2)) == status,
+                  f"{command} ended with {match.group(2)}:\n{match.group(1)}")
+    found = re.search("^" + answer, match.group(1), re.M)
+    harness.check(found, f"{command} printed no {answer!r}:\n{match.group(1)}")
+    return found
 
 
 def start(machine):
@@ -69,7 +82,7 @@ def test_read_only_image():
         start(machine)
         run(machine, "sha256sum /dev/vda /dev/vdb", rf"{padded}  /dev/vda\n{padded}  /dev/vdb")
         run(machine, "cat /sys/block/vda/ro /sys/block/vda/serial", "1\nRO-1")
-        run(machine, "dd if=/dev/zero of=/dev/vda bs=512 count=1", "done-1")
+        run(machine, "dd if=/dev/zero of=/dev/vda bs=512 count=1", status=1)
         run(machine, "sha256sum /dev/vda", padded)
         # All of both disks, read by both CPUs at once, past the page cache.
         run(machine, "(for i in 1 2 3; do dd if=/dev/vda of=/dev/null bs=64k iflag=direct & "
@@ -98,7 +111,8 @@ def test_overlay_survives_a_reboot_not_a_shutdown():
         machine.wait_state("disks", "shut off")
         machine.command("start disks")
         start(machine)
-        run(machine, "mount -t ext4 /dev/vda /mnt && ls /mnt/hello /mnt/new", "/mnt/hello")
+        run(machine, "mount -t ext4 /dev/vda /mnt && cat /mnt/hello", "from the image")
+        run(machine, "ls /mnt/new", status=1)
 
 
 def test_full_overlay():
@@ -107,7 +121,8 @@ def test_full_overlay():
     with vms.boot("console=all") as machine:
         start(machine)
         run(machine, "dd if=/dev/zero of=/dev/vda bs=4k count=32 oflag=direct")
-        run(machine, "dd if=/dev/zero of=/dev/vda bs=4k count=128 oflag=direct", "dd: .*rror")
+        run(machine, "dd if=/dev/zero of=/dev/vda bs=4k count=128 oflag=direct", "dd: .*rror",
+            status=1)
         harness.check("vda: there is no space left" in machine.command("dmesg"), "no log line")
         run(machine, "dd if=/dev/vda of=/dev/null bs=64k iflag=direct")
 
@@ -136,14 +151,46 @@ def boot_sector(text):
     return (code.ljust(510, b"\0") + b"\x55\xaa" + text.encode() + b"\n").ljust(1024, b"\0")
 
 
-def test_firmware_boots_from_a_disk():
-    vms = harness.VmSet("disks-firmware")
+def firmware_set(name, memory, device="disk"):
+    """A VM set with a guest that SeaBIOS starts from disk.img."""
+    vms = harness.VmSet(name)
     vms.file("/usr/share/seabios/bios-256k.bin")
+    more = harness.READ_ONLY + "      <boot order='1'/>\n"
     text = harness.DOMAIN.format(
-        name="bios", memory=64, vcpus=1, kernel="", boot="    <loader>bios-256k.bin</loader>\n",
-        on_poweroff="destroy", on_reboot="restart", on_crash="destroy", metadata="",
-        devices=harness.disk("vda", "disk.img", harness.READ_ONLY + "      <boot order='1'/>\n"))
-    vms.write("bios.xml", text.replace("    <kernel></kernel>\n", ""))
+        name="disks", memory=memory, vcpus=1, kernel="", on_poweroff="destroy",
+        boot="    <loader>bios-256k.bin</loader>\n", on_reboot="restart", on_crash="destroy",
+        metadata="", devices=harness.disk("vda", "disk.img", more, device))
+    vms.write("disks.xml", text.replace("    <kernel></kernel>\n", ""))
+    return vms
+
+
+def test_firmware_boots_from_a_disk():
+    vms = firmware_set("disks-firmware", 64)
     vms.data("disk.img", boot_sector("booted from a virtio disk").ljust(1 << 20, b"\0"))
     with vms.boot("console=all") as machine:
-        machine.expect(r"^\[bios\] .*booted from a virtio disk")
+        machine.expect(r"^\[disks\] .*booted from a virtio disk")
+
+
+GRUB = """serial --unit=0 --speed=115200
+terminal_input serial
+terminal_output serial
+linux /vmlinuz console=ttyS0 hostname=disks
+initrd /initrd.img
+boot
+"""
+
+
+def test_firmware_grub_and_linux():
+    """The way a PC starts: firmware, a boot loader from the disk, which loads a stock kernel."""
+    folder = os.path.join(harness.LOGS, "disks-grub-iso")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(os.path.join(folder, "boot", "grub"))
+    shutil.copy(demo.KERNEL, os.path.join(folder, "vmlinuz"))
+    shutil.copy(demo.INITRD, os.path.join(folder, "initrd.img"))
+    with open(os.path.join(folder, "boot", "grub", "grub.cfg"), "w", encoding="utf-8") as f:
+        f.write(GRUB)
+    vms = firmware_set("disks-grub", 256, "cdrom")
+    subprocess.run(["grub-mkrescue", "-o", os.path.join(vms.folder, "disk.img"), folder],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with vms.boot("console=all") as machine:
+        start(machine)

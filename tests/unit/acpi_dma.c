@@ -71,9 +71,9 @@ static void ivhd(uint32_t type, uint32_t length, uint64_t base, uint32_t segment
 /* Unit before a requester id by the scopes alone; -1: none. */
 static int scope_of(uint32_t id)
 {
-    for (uint32_t i = 0; i < acpi->dma_scope_count; i++)
-        if (id >= acpi->dma_scope[i].first && id <= acpi->dma_scope[i].last)
-            return (int)acpi->dma_scope[i].unit;
+    for (uint32_t i = 0; i < acpi->dma.scope_count; i++)
+        if (id >= acpi->dma.scope[i].first && id <= acpi->dma.scope[i].last)
+            return (int)acpi->dma.scope[i].unit;
     return -1;
 }
 
@@ -89,22 +89,22 @@ TEST(units_and_scopes_of_intel)
     drhd(16 + 8, 1, 2, 0xfed92000);
     bytes("01 08 00 00 00 10 1f 07"); /* endpoint 2:10:1f.7 */
     read_table("DMAR");
-    CHECK_EQ(acpi->dma, DMA_VTD);
-    CHECK_EQ(acpi->iommu_count, 3);
-    CHECK_EQ(acpi->iommu[0].base, 0xfed90000);
-    CHECK(!acpi->iommu[0].rest && acpi->iommu[1].rest && acpi->iommu[2].rest);
-    CHECK_EQ(acpi->iommu[2].segment, 2);
-    CHECK_EQ(acpi->dma_scope_count, 5);
+    CHECK_EQ(acpi->dma.kind, DMA_VTD);
+    CHECK_EQ(acpi->dma.iommu_count, 3);
+    CHECK_EQ(acpi->dma.iommu[0].base, 0xfed90000);
+    CHECK(!acpi->dma.iommu[0].rest && acpi->dma.iommu[1].rest && acpi->dma.iommu[2].rest);
+    CHECK_EQ(acpi->dma.iommu[2].segment, 2);
+    CHECK_EQ(acpi->dma.scope_count, 5);
     CHECK_EQ(scope_of(0x10), 0);
     CHECK_EQ(scope_of(0x08), 0);
     CHECK_EQ(scope_of(0x500), 0);
     CHECK_EQ(scope_of(0x7ff), 0);
     CHECK_EQ(scope_of(0x800), -1);
     CHECK_EQ(scope_of(0x11), -1);
-    CHECK_EQ(acpi->dma_scope[3].first, 0x519);
+    CHECK_EQ(acpi->dma.scope[3].first, 0x519);
     CHECK_EQ(scope_of(0x210ff), 2);
     CHECK_EQ(scope_of(0x10ff), -1);
-    CHECK_EQ(acpi->dma_range_count, 0);
+    CHECK_EQ(acpi->dma.range_count, 0);
 }
 
 TEST(reserved_memory_of_intel)
@@ -120,13 +120,30 @@ TEST(reserved_memory_of_intel)
     bytes("01 08 00 00 00 00 1d 00");
     rmrr(24, 0xbe000000, 0xbe000fff); /* for nobody */
     read_table("DMAR");
-    CHECK_EQ(acpi->dma_range_count, 2);
-    CHECK_EQ(acpi->dma_range[0].base, 0xbf000000);
-    CHECK_EQ(acpi->dma_range[0].size, 0x4000);
-    CHECK_EQ(acpi->dma_range[0].first, 0xe8);
-    CHECK_EQ(acpi->dma_range[1].last, 0xd0);
+    CHECK_EQ(acpi->dma.range_count, 2);
+    CHECK_EQ(acpi->dma.range[0].base, 0xbf000000);
+    CHECK_EQ(acpi->dma.range[0].size, 0x4000);
+    CHECK_EQ(acpi->dma.range[0].first, 0xe8);
+    CHECK_EQ(acpi->dma.range[1].last, 0xd0);
     CHECK(strstr(world_log, "DMA range bf000800, size 3800, of e8 to e8 ignored"));
     CHECK(strstr(world_log, "DMA range bf003000"));
+}
+
+/* A table that asks for memory which a program will get. */
+TEST(reserved_memory_that_is_ram)
+{
+    static const uint32_t types[] = {BOOTINFO_MEM_RAM, BOOTINFO_MEM_BOOT, BOOTINFO_MEM_KERNEL,
+                                     BOOTINFO_MEM_ACPI_RECLAIM, BOOTINFO_MEM_RESERVED};
+    for (uint32_t i = 0; i < ARRAY_LEN(types); i++) {
+        start();
+        drhd(16, 1, 0, 0xfed90000);
+        rmrr(24 + 8, 0xbf000000, 0xbf003fff);
+        bytes("01 08 00 00 00 00 1d 00");
+        world_map = (struct bootinfo_mem){0xbf003000, 0x10000, types[i], 0};
+        read_table("DMAR");
+        CHECK_EQ(acpi->dma.range_count, types[i] == BOOTINFO_MEM_RESERVED);
+    }
+    world_map.size = 0;
 }
 
 TEST(damaged_tables_of_intel)
@@ -136,8 +153,8 @@ TEST(damaged_tables_of_intel)
     bytes("01 09 00 00 00 00 02 00"); /* scope longer than its block */
     drhd(3, 0, 0, 0xfed91000);
     read_table("DMAR");
-    CHECK_EQ(acpi->iommu_count, 1);
-    CHECK_EQ(acpi->dma_scope_count, 0);
+    CHECK_EQ(acpi->dma.iommu_count, 1);
+    CHECK_EQ(acpi->dma.scope_count, 0);
     CHECK(strstr(world_log, "DMAR damaged at offset 64: scope of length 9"));
     CHECK(strstr(world_log, "DMAR damaged at offset 72: block of length 3"));
     start();
@@ -145,13 +162,13 @@ TEST(damaged_tables_of_intel)
     bytes("01 00 00 00 00 00 02 00"); /* scope of no length */
     drhd(17, 0, 0, 0xfed91000);       /* block that the table ends before */
     read_table("DMAR");
-    CHECK_EQ(acpi->iommu_count, 1);
+    CHECK_EQ(acpi->dma.iommu_count, 1);
     CHECK(strstr(world_log, "block of length 17"));
     start();
     drhd(16 + 10, 0, 1, 0xfed90000);
     bytes("01 0a 00 00 00 00 01 00 03 01"); /* bridges of segment 1 cannot be asked */
     read_table("DMAR");
-    CHECK_EQ(acpi->dma_scope_count, 0);
+    CHECK_EQ(acpi->dma.scope_count, 0);
     CHECK(strstr(world_log, "behind bridges that are not there"));
 }
 
@@ -170,18 +187,18 @@ TEST(units_and_scopes_of_amd)
     bytes("f0 00 05 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 02 41 42");
     bytes("01 00 00 00");
     read_table("IVRS");
-    CHECK_EQ(acpi->dma, DMA_AMDVI);
-    CHECK_EQ(acpi->iommu_count, 2);
-    CHECK_EQ(acpi->iommu[0].function, 2);
-    CHECK_EQ(acpi->iommu[0].capability, 0x40);
-    CHECK_EQ(acpi->iommu[0].size, 0x4000);
+    CHECK_EQ(acpi->dma.kind, DMA_AMDVI);
+    CHECK_EQ(acpi->dma.iommu_count, 2);
+    CHECK_EQ(acpi->dma.iommu[0].function, 2);
+    CHECK_EQ(acpi->dma.iommu[0].capability, 0x40);
+    CHECK_EQ(acpi->dma.iommu[0].size, 0x4000);
     CHECK_EQ(scope_of(0x10), 0);
     CHECK_EQ(scope_of(0x100), 0);
     CHECK_EQ(scope_of(0x2ff), 0);
     CHECK_EQ(scope_of(0x300), 0);
     CHECK_EQ(scope_of(0x18), 0);
     CHECK_EQ(scope_of(0xa0), 0);
-    CHECK(acpi->iommu_ioapic);
+    CHECK(acpi->dma.ioapic);
     CHECK_EQ(scope_of(0x301), -1);
     CHECK_EQ(scope_of(0x11234), 1);
 }
@@ -201,11 +218,11 @@ TEST(reserved_memory_and_damage_of_amd)
     number(0xbe000000, 8);
     number(0x1000, 8);
     read_table("IVRS");
-    CHECK_EQ(acpi->dma_scope_count, 0);
+    CHECK_EQ(acpi->dma.scope_count, 0);
     CHECK(strstr(world_log, "IVRS damaged at offset 72: entry of length 4"));
-    CHECK_EQ(acpi->dma_range_count, 2);
-    CHECK_EQ(acpi->dma_range[0].first, 0x10);
-    CHECK_EQ(acpi->dma_range[0].last, 0x10);
-    CHECK_EQ(acpi->dma_range[1].first, 0);
-    CHECK_EQ(acpi->dma_range[1].last, 0xffff);
+    CHECK_EQ(acpi->dma.range_count, 2);
+    CHECK_EQ(acpi->dma.range[0].first, 0x10);
+    CHECK_EQ(acpi->dma.range[0].last, 0x10);
+    CHECK_EQ(acpi->dma.range[1].first, 0);
+    CHECK_EQ(acpi->dma.range[1].last, 0xffff);
 }

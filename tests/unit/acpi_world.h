@@ -18,6 +18,7 @@
 static uint8_t world[WORLD_SIZE];
 static char world_log[8192];
 static struct bootinfo world_boot;
+static struct bootinfo_mem world_map; /* all of the memory map; size 0: nothing */
 static void *world_kept[512];
 static uint32_t world_count;
 
@@ -75,6 +76,8 @@ static void world_reset(void)
 static void world_read(uint32_t at, uint32_t length)
 {
     memset(&world_boot, 0, sizeof(world_boot));
+    world_boot.mem[0] = world_map;
+    world_boot.mem_count = world_map.size != 0;
     memcpy(world_boot.rsdp_copy, world + at, length);
     world_boot.rsdp_copied = length;
     acpi_init(&world_boot);

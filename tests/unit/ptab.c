@@ -224,6 +224,16 @@ static void random_operations(void)
     }
 }
 
+TEST(random_operations_like_an_array)
+{
+    random_operations();
+    for (uint32_t i = 0; i < ARRAY_LEN(others) && !unit_failed_now; i++) {
+        used = &others[i];
+        random_operations();
+    }
+    used = &format;
+}
+
 /* Beside what stays mapped: the end of the slot is the end of 64 bits. */
 TEST(top_slot)
 {
@@ -238,14 +248,4 @@ TEST(top_slot)
     CHECK_EQ(pa.v, GIB + 2 * PAGE_SIZE);
     CHECK_EQ(unmap(top, 4 * PAGE_SIZE), OK);
     CHECK(end());
-}
-
-TEST(random_operations_like_an_array)
-{
-    random_operations();
-    for (uint32_t i = 0; i < ARRAY_LEN(others) && !unit_failed_now; i++) {
-        used = &others[i];
-        random_operations();
-    }
-    used = &format;
 }

@@ -201,3 +201,26 @@ TEST(random_maps_are_disjoint)
         CHECK(!pool || (kind_at(pool - PAGE_SIZE) == -1 && kind_at(pool + 4 * MIB - 1) == -1));
     }
 }
+
+/* Also where the firmware's map has an edge inside its registers. */
+TEST(registers_of_iommus_are_withheld)
+{
+    static struct acpi_iommu units[2];
+    start();
+    units[0] = (struct acpi_iommu){.base = 0xfed80000, .size = 0x4000};
+    units[1] = (struct acpi_iommu){.base = 0xfed90000, .size = 0x1000};
+    boot.acpi.dma.iommu = units;
+    boot.acpi.dma.iommu_count = 2;
+    boot.acpi.lapic_base = 0xfee00000;
+    range(0, GIB, BOOTINFO_MEM_RAM);
+    range(0xfed82000, 0xfeda0000, BOOTINFO_MEM_MMIO);
+    root_mem_describe(&boot, &info);
+    CHECK(disjoint());
+    CHECK_EQ(kind_at(0xfed7f000), ROOT_MEM_MMIO);
+    for (uint64_t at = 0xfed80000; at < 0xfed84000; at += 0x1000)
+        CHECK_EQ(kind_at(at), -1);
+    CHECK_EQ(kind_at(0xfed84000), ROOT_MEM_MMIO);
+    CHECK_EQ(kind_at(0xfed90000), -1);
+    CHECK_EQ(kind_at(0xfed91000), ROOT_MEM_MMIO);
+    CHECK_EQ(kind_at(0xfee00000), -1);
+}

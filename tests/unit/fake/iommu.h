@@ -5,7 +5,7 @@
 
 #include "arch/x86_64/iommu.h"
 
-struct acpi_info iommu_acpi;
+struct acpi_dma dma_tables;
 struct iommu_info iommu = {.bits = 48,
                            .format = {.table = 3,
                                       .large = 0x80,

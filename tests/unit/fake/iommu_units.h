@@ -20,9 +20,8 @@ static void mmio_write64(volatile uint8_t *reg, uint64_t value);
 #include "arch/x86_64/vtd.c"
 
 #define UNIT_BASE 0xfed90000ull
+#define UNIT_SIZE 0x4000u
 #define SIM_CACHE 4096u
-
-struct acpi_info acpi;
 
 struct sim_translation {
     uint32_t function, domain;
@@ -34,7 +33,7 @@ static struct {
     bool amd, caching; /* caching: also what is not present */
     bool interrupts, msi;
     uint64_t cap, ecap;
-    uint8_t reg[IOMMU_MMIO_SIZE];
+    uint8_t reg[UNIT_SIZE];
     uint32_t gsts;
     uint64_t root, head;
     struct {
@@ -216,7 +215,7 @@ static void amd_sim_write(uint32_t reg, uint64_t value)
 static uint32_t sim_offset(const volatile uint8_t *reg, uint32_t size)
 {
     uint64_t offset = (uint64_t)reg - UNIT_BASE;
-    if (offset + size > IOMMU_MMIO_SIZE || offset % size) {
+    if (offset + size > UNIT_SIZE || offset % size) {
         printf("register access at %p\n", (void *)(uintptr_t)reg);
         abort();
     }
