@@ -20,6 +20,7 @@ struct kinfo {
     uint64_t assists; /* ASSIST_* in use */
     char cpu_name[48];
     char version[32]; /* Mullion's version */
+    uint64_t xcr0;    /* state components that guests may use; 0: no XSAVE */
 };
 #define KINFO_ABI_VERSION 1u
 

@@ -170,7 +170,7 @@ struct vcpu_page {
         struct {
             uint64_t code; /* raw hardware code, for messages only */
             uint64_t info;
-            char rule[64]; /* name of the violated rule, if known */
+            char rule[64]; /* the violated rule's name, if the kernel knows; abi/vmx_state.h */
         } invalid;
         struct {
             uint16_t selector;

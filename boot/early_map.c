@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stddef.h>
-#include "boot/bootinfo.h"
+#include "boot/program.h"
 #include "boot/layout.h"
 
 #define LARGE     0x200000ull

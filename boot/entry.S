@@ -22,7 +22,7 @@
 #define PTE_PW_LARGE 0x83
 #define COM1         0x3f8
 
-    .section .boot.text, "ax"
+    .text
 
 /* Mullion's UEFI loader comes here: 64-bit mode, identity map, RDI = struct uefi_handoff below
  * 4 GiB. Through 32-bit mode, so that there is one path, and because 5-level paging can only be
@@ -255,3 +255,5 @@ boot_stack:     .skip BOOT_STACK_SIZE
 boot_stack_top:
 boot_tsc:       .skip 8
 boot_kind:      .skip 4
+
+    .section .note.GNU-stack, "", @progbits

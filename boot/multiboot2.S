@@ -5,7 +5,7 @@
 #define MB2_HEADER_MAGIC 0xe85250d6
 #define MB2_BOOT_MAGIC   0x36d76289
 
-    .section .boot.header, "a"
+    .section .header, "a"
     .balign 8
 mb2_header:
     .long MB2_HEADER_MAGIC, 0, mb2_header_end - mb2_header
@@ -33,7 +33,7 @@ mb2_header:
     .long 8
 mb2_header_end:
 
-    .section .boot.text, "ax"
+    .text
     .code32
     .globl boot_entry_multiboot2
 boot_entry_multiboot2:
@@ -45,3 +45,5 @@ boot_entry_multiboot2:
 1:  cli
     hlt
     jmp 1b
+
+    .section .note.GNU-stack, "", @progbits

@@ -6,6 +6,7 @@
 #define BOOT_PARSE_H
 
 #include "boot/memmap.h"
+#include "boot/program.h"
 
 const char *multiboot2_parse(uint64_t info_pa, struct memmap *map, struct bootinfo *out);
 const char *pvh_parse(uint64_t info_pa, struct memmap *map, struct bootinfo *out);

@@ -11,9 +11,11 @@
     .asciz "Xen"
     .quad boot_entry_pvh - KERNEL_VMA
 
-    .section .boot.text, "ax"
+    .text
     .code32
     .globl boot_entry_pvh
 boot_entry_pvh:
     movl $BOOT_KIND_PVH, %edi
     jmp boot_entry32
+
+    .section .note.GNU-stack, "", @progbits

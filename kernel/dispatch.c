@@ -271,6 +271,13 @@ bool object_lock_take(void)
     return true;
 }
 
+int64_t sys_none(struct thread *self, struct regs *r)
+{
+    (void)self;
+    (void)r;
+    return ERR_SYSCALL;
+}
+
 struct call {
     int64_t (*handler)(struct thread *self, struct regs *r);
     bool locked;

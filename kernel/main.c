@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From the boot code to the root task. */
 #include "abi/kinfo.h"
-#include "arch/x86_64/acpi.h"
 #include "arch/x86_64/apic.h"
-#include "arch/x86_64/bootmap.h"
 #include "arch/x86_64/idle.h"
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/ioapic.h"
@@ -20,11 +18,7 @@
 #include "lib/string.h"
 #include "sched/sc.h"
 
-#define POOL_BASE    (6 * MIB) /* besides what CPUs and page tables of much RAM need */
-#define POOL_PER_CPU (64 * 1024ull)
-
 struct kinfo *kinfo;
-uint64_t trampoline_pa;
 static const struct bootinfo *boot;
 
 void call_on_kernel_stack(void (*fn)(void), uint64_t stack);
@@ -36,27 +30,6 @@ static void copy_text(char *to, const char *from, size_t size)
     to[length] = 0;
 }
 
-static uint64_t ram_size(void)
-{
-    uint64_t size = 0;
-    for (uint32_t i = 0; i < boot->mem_count; i++)
-        if (boot->mem[i].type == BOOTINFO_MEM_RAM)
-            size += boot->mem[i].size;
-    return size;
-}
-
-/* CPUs start in real mode: a page of low RAM, as high as possible to stay clear of the BIOS. */
-static void choose_trampoline(void)
-{
-    for (uint32_t i = 0; i < boot->mem_count; i++) {
-        const struct bootinfo_mem *m = &boot->mem[i];
-        uint64_t end = MIN(m->base + m->size, 0xa0000ull);
-        if (m->type == BOOTINFO_MEM_RAM && end > m->base && end - m->base >= PAGE_SIZE &&
-            m->base < end)
-            trampoline_pa = align_down(end, PAGE_SIZE) - PAGE_SIZE;
-    }
-}
-
 static void fill_kinfo(void)
 {
     kinfo->abi_version = KINFO_ABI_VERSION;
@@ -65,6 +38,7 @@ static void fill_kinfo(void)
     kinfo->vendor = features.vendor;
     kinfo->virt = virt_kind();
     kinfo->assists = virt_assists;
+    kinfo->xcr0 = features.xsave ? features.xcr0 : 0;
     memcpy(kinfo->cpu_name, features.name, sizeof(kinfo->cpu_name));
     copy_text(kinfo->version, MULLION_VERSION, sizeof(kinfo->version));
 }
@@ -95,7 +69,7 @@ static void bsp_main(void)
     cpu->apic_id = apic_id_self();
     virt_init();
     cpu_up();
-    smp_start((uint32_t)cmdline_number("maxcpus", UINT32_MAX), ap_main);
+    smp_start((uint32_t)cmdline_number("maxcpus", UINT32_MAX), boot, ap_main);
     fill_kinfo();
     kprintf("%u CPUs, %llu MHz, kernel pool %llu KiB\n", cpu_count,
             (unsigned long long)tsc_khz / 1000, (unsigned long long)kmem_total() / 1024);
@@ -109,26 +83,23 @@ static void bsp_main(void)
 void kernel_main(const struct bootinfo *info)
 {
     boot = info;
+    tsc_khz = info->tsc_khz;
     klog_init_serial();
     copy_text(cmdline, info->cmdline, BOOTINFO_CMDLINE);
     kprintf("Mullion %s, booted by %s\n", MULLION_VERSION, info->boot_method);
+    klog_write(info->log, strlen(info->log));
     if (info->error) {
         klog_init_screen(info);
         panic("Mullion cannot start: %s", info->error);
     }
-    features_init();
-    kpaging_init(info, cmdline_number("kmem", POOL_BASE + ram_size() / 2048));
+    features = info->features;
+    kpaging_init(info);
     klog_init_screen(info);
-    uint64_t size;
-    hpa_t persistent = kpaging_persistent(&size);
-    klog_init_persistent(persistent, size);
-    acpi_init(info->rsdp_copy, info->rsdp_copied);
-    apic_init();
-    ioapic_init();
-    tsc_calibrate();
-    mitigations_init();
+    klog_init_persistent(hpa(info->pool_base - BOOTINFO_KEPT), BOOTINFO_KEPT);
+    apic_init(info->acpi.nmi_lint);
+    ioapic_init(&info->acpi);
+    mitigations_init(&info->mitigations);
     idle_init();
-    choose_trampoline();
     kinfo = kmem_pages(0);
     struct cpu *cpu = cpu_create(0, 0);
     if (!kinfo || !cpu)

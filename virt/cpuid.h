@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* CPUID: what the machine lets us show, what a VM's owner chose, what depends on the moment. */
+/* CPUID: what a VM's owner chose, and what depends on the moment. */
 #ifndef VIRT_CPUID_H
 #define VIRT_CPUID_H
 
@@ -26,13 +26,6 @@ const struct cpuid_entry *cpuid_find(const struct cpuid_table *table, uint32_t l
 /* OK or ERR_NOMEM (full). Replaces an entry with the same key. */
 int64_t cpuid_set(struct cpuid_table *table, uint32_t leaf, uint32_t subleaf, uint32_t flags,
                   struct cpuid_regs regs);
-/* Clears feature bits that cannot be virtualised, given the host's values for the leaf. */
-struct cpuid_regs cpuid_mask(uint32_t leaf, uint32_t subleaf, struct cpuid_regs wanted,
-                             struct cpuid_regs host);
-/* What this machine can show a guest. */
-struct cpuid_regs cpuid_policy(uint32_t leaf, uint32_t subleaf);
-/* Bytes of the XSAVE area for these components, standard or compacted. */
-uint32_t cpuid_xsave_size(uint64_t components, bool compacted);
 
 struct vcpu;
 /* Executes CPUID for the guest: EAX in rax, ECX in the page. */

@@ -49,11 +49,7 @@ int64_t sys_guest_cpuid(struct thread *self, struct regs *r)
                                 .edx = (uint32_t)(r->r8 >> 32)};
     if ((flags & ~CPUID_KEY_SUBLEAF) || r->rsi > UINT32_MAX)
         return ERR_ARG;
-    struct cpuid_regs host = cpuid(leaf, subleaf);
-    if (leaf == 1)
-        host.edx |= 1u << 9; /* the guest's APIC is ours, whatever the host's CPUID says */
-    return cpuid_set(&guest->tables->cpuid, leaf, subleaf, flags,
-                     cpuid_mask(leaf, subleaf, wanted, host));
+    return cpuid_set(&guest->tables->cpuid, leaf, subleaf, flags, wanted);
 }
 
 int64_t sys_guest_msr(struct thread *self, struct regs *r)
@@ -106,14 +102,5 @@ int64_t sys_guest_msi(struct thread *self, struct regs *r)
     if (!msi_decode(r->rsi, r->rdx, &m))
         return ERR_ARG;
     guest_deliver(guest, &m, NULL);
-    return OK;
-}
-
-int64_t sys_host_cpuid(struct thread *self, struct regs *r)
-{
-    (void)self;
-    struct cpuid_regs shown = cpuid_policy((uint32_t)r->rdi, (uint32_t)r->rsi);
-    r->rdi = (uint64_t)shown.ebx << 32 | shown.eax;
-    r->rsi = (uint64_t)shown.edx << 32 | shown.ecx;
     return OK;
 }

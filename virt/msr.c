@@ -121,11 +121,12 @@ bool pat_valid(uint64_t value)
     return true;
 }
 
-/* By what the guest's CPU has, CR4.LA57 or not. (Intel SDM vol. 3, "Canonicality Checking".) */
+/* By what the guest's CPU has, CR4.LA57 or not; never beyond the host's, which loads it. (Intel SDM
+ * vol. 3, "Canonicality Checking".) */
 static bool canonical(const struct vcpu *vcpu, uint64_t address)
 {
     const struct cpuid_entry *seven = cpuid_find(&vcpu->guest->tables->cpuid, 7, 0);
-    uint32_t bits = seven && seven->regs.ecx & CPUID_LA57 ? 57 : 48;
+    uint32_t bits = seven && seven->regs.ecx & CPUID_LA57 ? features.linear_bits : 48;
     int64_t sign = (int64_t)(address << (64 - bits)) >> (64 - bits);
     return (uint64_t)sign == address;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The guest's CPUID table: this machine as the kernel can show it, less what a guest must not see,
+/* The guest's CPUID table: what this machine can show, less what a guest must not see,
  * plus its own topology, KVM's leaves, and the definition's features. What depends on the vCPU or
  * the moment (APIC ids, OSXSAVE, XSAVE sizes) the kernel fills in at each CPUID. */
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "abi/object.h"
 #include "abi/status.h"
 #include "user/syscall_stubs.h"
-#include "vmm/cpu_features.h"
+#include "vmm/host_cpuid.h"
 #include "vmm/vmm.h"
 
 #define LEAVES_MAX  64u
@@ -19,7 +19,7 @@
 struct leaf {
     uint32_t leaf, subleaf;
     bool by_subleaf;
-    uint32_t reg[4]; /* enum cpuid_register */
+    struct cpuid_leaf is;
 };
 
 struct table {
@@ -44,16 +44,15 @@ static struct leaf *add(struct table *table, uint32_t leaf, uint32_t subleaf, bo
     return entry;
 }
 
+static uint64_t xcr0(void)
+{
+    return ((const struct kinfo *)KINFO_VA)->xcr0;
+}
+
 static struct leaf *add_host(struct table *table, uint32_t leaf, uint32_t subleaf, bool by_subleaf)
 {
     struct leaf *entry = add(table, leaf, subleaf, by_subleaf);
-    uint64_t low = 0, high = 0;
-    if (sys_host_cpuid(leaf, subleaf, &low, &high) == OK) {
-        entry->reg[CPUID_EAX] = (uint32_t)low;
-        entry->reg[CPUID_EBX] = (uint32_t)(low >> 32);
-        entry->reg[CPUID_ECX] = (uint32_t)high;
-        entry->reg[CPUID_EDX] = (uint32_t)(high >> 32);
-    }
+    entry->is = host_cpuid_policy(leaf, subleaf, xcr0());
     return entry;
 }
 
@@ -67,37 +66,26 @@ static uint32_t bits_for(uint32_t count)
 static void add_feature_leaves(struct table *table, uint32_t vcpus)
 {
     struct leaf *one = add_host(table, 1, 0, false);
-    const uint32_t hidden_ecx = 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 7 |
-                                1u << 8 | 1u << 11 | 1u << 14 | 1u << 15 | 1u << 18 | 1u << 27;
-    const uint32_t hidden_edx =
-        1u << 18 | 1u << 21 | 1u << 22 | 1u << 27 | 1u << 28 | 1u << 29 | 1u << 30 | 1u << 31;
-    one->reg[CPUID_ECX] &= ~hidden_ecx;
-    one->reg[CPUID_ECX] |= 1u << 21 | 1u << 24 | 1u << 31; /* x2APIC, TSC deadline, hypervisor */
-    one->reg[CPUID_EDX] &= ~hidden_edx;
-    one->reg[CPUID_EDX] |= 1u << 9 | 1u << 12; /* APIC, MTRR */
-    one->reg[CPUID_EBX] = (one->reg[CPUID_EBX] & 0xff00) | 1u << bits_for(vcpus) << 16;
+    one->is.reg[CPUID_EDX] &= ~(1u << 28); /* several to a package: as the topology says */
+    one->is.reg[CPUID_EDX] |= 1u << 12;    /* MTRR */
+    one->is.reg[CPUID_EBX] = (one->is.reg[CPUID_EBX] & 0xff00) | 1u << bits_for(vcpus) << 16;
     if (vcpus > 1)
-        one->reg[CPUID_EDX] |= 1u << 28;
+        one->is.reg[CPUID_EDX] |= 1u << 28;
     struct leaf *seven = add_host(table, 7, 0, true);
-    seven->reg[CPUID_EAX] = 0; /* no further subleaf */
-    seven->reg[CPUID_EBX] &= ~(1u << 2 | 1u << 12 | 1u << 14 | 1u << 15 | 1u << 25);
-    seven->reg[CPUID_ECX] &= ~(1u << 3 | 1u << 4 | 1u << 5 | 1u << 7 | 1u << 13 | 1u << 16 |
-                               1u << 23 | 1u << 29 | 1u << 30);
-    seven->reg[CPUID_EDX] &=
-        ~(1u << 5 | 1u << 18 | 1u << 19 | 1u << 20 | 1u << 22 | 1u << 24 | 1u << 25 | 1u << 30);
+    seven->is.reg[CPUID_EAX] = 0; /* no further subleaf */
 }
 
 static void add_topology(struct table *table, uint32_t vcpus)
 {
     struct leaf *smt = add(table, 0xb, 0, true);
-    smt->reg[CPUID_EBX] = 1;
-    smt->reg[CPUID_ECX] = 1u << 8;
+    smt->is.reg[CPUID_EBX] = 1;
+    smt->is.reg[CPUID_ECX] = 1u << 8;
     struct leaf *core = add(table, 0xb, 1, true);
-    core->reg[CPUID_EAX] = bits_for(vcpus);
-    core->reg[CPUID_EBX] = vcpus;
-    core->reg[CPUID_ECX] = 2u << 8 | 1;
+    core->is.reg[CPUID_EAX] = bits_for(vcpus);
+    core->is.reg[CPUID_EBX] = vcpus;
+    core->is.reg[CPUID_ECX] = 2u << 8 | 1;
     struct leaf *end = add(table, 0xb, 2, true);
-    end->reg[CPUID_ECX] = 2;
+    end->is.reg[CPUID_ECX] = 2;
 }
 
 /* Caches by Intel's leaf: shared among the vCPUs that the topology has. */
@@ -105,24 +93,24 @@ static void add_caches(struct table *table, uint32_t vcpus)
 {
     for (uint32_t i = 0; i < 5; i++) {
         struct leaf *cache = add_host(table, 4, i, true);
-        uint32_t type = cache->reg[CPUID_EAX] & 31, level = cache->reg[CPUID_EAX] >> 5 & 7;
+        uint32_t type = cache->is.reg[CPUID_EAX] & 31, level = cache->is.reg[CPUID_EAX] >> 5 & 7;
         if (type == 0)
             break;
-        cache->reg[CPUID_EAX] &= 0x3ff;
-        cache->reg[CPUID_EAX] |= ((1u << bits_for(vcpus)) - 1) << 26;
+        cache->is.reg[CPUID_EAX] &= 0x3ff;
+        cache->is.reg[CPUID_EAX] |= ((1u << bits_for(vcpus)) - 1) << 26;
         if (level >= 3)
-            cache->reg[CPUID_EAX] |= ((1u << bits_for(vcpus)) - 1) << 14;
+            cache->is.reg[CPUID_EAX] |= ((1u << bits_for(vcpus)) - 1) << 14;
     }
 }
 
 static void add_xsave(struct table *table)
 {
     const struct leaf *one = find(table, 1, 0);
-    if (!(one->reg[CPUID_ECX] & 1u << 26))
+    if (!(one->is.reg[CPUID_ECX] & 1u << 26))
         return;
     struct leaf *first = add_host(table, 0xd, 0, true);
-    uint32_t components = first->reg[CPUID_EAX] &= 0xe7; /* x87, SSE, AVX, AVX-512 */
-    add_host(table, 0xd, 1, true)->reg[CPUID_ECX] = 0;   /* no supervisor components */
+    uint32_t components = first->is.reg[CPUID_EAX] &= 0xe7; /* x87, SSE, AVX, AVX-512 */
+    add_host(table, 0xd, 1, true)->is.reg[CPUID_ECX] = 0;   /* no supervisor components */
     for (uint32_t i = 2; i < 8; i++)
         if (components & 1u << i)
             add_host(table, 0xd, i, true);
@@ -132,7 +120,7 @@ static void add_basic(struct table *table, uint32_t vcpus, const struct kinfo *k
 {
     bool intel = kinfo->vendor == VENDOR_INTEL;
     struct leaf *zero = add_host(table, 0, 0, false);
-    zero->reg[CPUID_EAX] = intel ? 0x15 : 0xd;
+    zero->is.reg[CPUID_EAX] = intel ? 0x15 : 0xd;
     add_feature_leaves(table, vcpus);
     add_topology(table, vcpus);
     add_xsave(table);
@@ -141,9 +129,9 @@ static void add_basic(struct table *table, uint32_t vcpus, const struct kinfo *k
     add_host(table, 2, 0, false);
     add_caches(table, vcpus);
     struct leaf *clock = add(table, 0x15, 0, false); /* TSC = crystal * EBX / EAX */
-    clock->reg[CPUID_EAX] = LAPIC_HZ / 1000;
-    clock->reg[CPUID_EBX] = (uint32_t)kinfo->tsc_khz;
-    clock->reg[CPUID_ECX] = LAPIC_HZ;
+    clock->is.reg[CPUID_EAX] = LAPIC_HZ / 1000;
+    clock->is.reg[CPUID_EBX] = (uint32_t)kinfo->tsc_khz;
+    clock->is.reg[CPUID_ECX] = LAPIC_HZ;
 }
 
 /* --- extended leaves --- */
@@ -152,20 +140,19 @@ static void add_extended(struct vmm *vmm, struct table *table, uint32_t vcpus,
                          const struct kinfo *kinfo)
 {
     struct leaf *top = add_host(table, 0x80000000, 0, false);
-    uint32_t last = top->reg[CPUID_EAX];
-    top->reg[CPUID_EAX] = last >= 0x80000021 ? 0x80000021 : 0x80000008;
+    uint32_t last = top->is.reg[CPUID_EAX];
+    top->is.reg[CPUID_EAX] = last >= 0x80000021 ? 0x80000021 : 0x80000008;
     struct leaf *features = add_host(table, 0x80000001, 0, false);
-    features->reg[CPUID_ECX] &= ~(1u << 1 | 1u << 2 | 1u << 3 | 1u << 9 | 1u << 10 | 1u << 12 |
-                                  1u << 13 | 1u << 15 | 1u << 17 | 1u << 19 | 1u << 22 | 1u << 23 |
-                                  1u << 24 | 1u << 26 | 1u << 27 | 1u << 28 | 1u << 29 | 1u << 30);
+    features->is.reg[CPUID_ECX] &= ~(1u << 1);
     if (vcpus > 1 && kinfo->vendor == VENDOR_AMD)
-        features->reg[CPUID_ECX] |= 1u << 1; /* CmpLegacy: cores, not threads */
+        features->is.reg[CPUID_ECX] |= 1u << 1; /* CmpLegacy: cores, not threads */
     for (uint32_t leaf = 0x80000002; leaf <= 0x80000006; leaf++)
         add_host(table, leaf, 0, false);
-    add(table, 0x80000007, 0, false)->reg[CPUID_EDX] = 1u << 8; /* invariant TSC */
+    add(table, 0x80000007, 0, false)->is.reg[CPUID_EDX] = 1u << 8; /* invariant TSC */
     struct leaf *sizes = add_host(table, 0x80000008, 0, false);
-    sizes->reg[CPUID_ECX] = kinfo->vendor == VENDOR_AMD ? bits_for(vcpus) << 12 | (vcpus - 1) : 0;
-    vmm->phys_bits = sizes->reg[CPUID_EAX] & 0xff;
+    sizes->is.reg[CPUID_ECX] =
+        kinfo->vendor == VENDOR_AMD ? bits_for(vcpus) << 12 | (vcpus - 1) : 0;
+    vmm->phys_bits = sizes->is.reg[CPUID_EAX] & 0xff;
     if (vmm->phys_bits < 36 || vmm->phys_bits > 52)
         vmm->phys_bits = 36;
     if (last >= 0x80000021)
@@ -185,14 +172,14 @@ static void add_extended(struct vmm *vmm, struct table *table, uint32_t vcpus,
 static void add_kvm(struct table *table, const struct kinfo *kinfo)
 {
     struct leaf *name = add(table, KVM_LEAF, 0, false);
-    memcpy(&name->reg[CPUID_EBX], "KVMKVMKVM\0\0\0", 12);
-    name->reg[CPUID_EAX] = TIMING_LEAF;
-    add(table, KVM_LEAF + 1, 0, false)->reg[CPUID_EAX] =
+    memcpy(&name->is.reg[CPUID_EBX], "KVMKVMKVM\0\0\0", 12);
+    name->is.reg[CPUID_EAX] = TIMING_LEAF;
+    add(table, KVM_LEAF + 1, 0, false)->is.reg[CPUID_EAX] =
         KVM_CLOCKSOURCE | KVM_NOP_IO_DELAY | KVM_CLOCKSOURCE2 | KVM_STEAL_TIME | KVM_PV_EOI |
         KVM_PV_SEND_IPI | KVM_CLOCKSOURCE_STABLE;
     struct leaf *timing = add(table, TIMING_LEAF, 0, false);
-    timing->reg[CPUID_EAX] = (uint32_t)kinfo->tsc_khz;
-    timing->reg[CPUID_EBX] = LAPIC_HZ / 1000;
+    timing->is.reg[CPUID_EAX] = (uint32_t)kinfo->tsc_khz;
+    timing->is.reg[CPUID_EBX] = LAPIC_HZ / 1000;
 }
 
 /* --- the definition's features --- */
@@ -208,8 +195,8 @@ static void apply_feature(struct table *table, const struct vmm_feature *wanted)
     uint32_t bit = 1u << feature->bit;
     if (!wanted->require) {
         if (leaf)
-            leaf->reg[feature->reg] &= ~bit;
-    } else if (!leaf || !(leaf->reg[feature->reg] & bit)) {
+            leaf->is.reg[feature->reg] &= ~bit;
+    } else if (!leaf || !(leaf->is.reg[feature->reg] & bit)) {
         refuse("cpu: feature '%s' is required, but this machine cannot give it to a guest",
                wanted->name);
     }
@@ -220,10 +207,10 @@ static void install(const struct vmm *vmm, const struct table *table)
     for (uint32_t i = 0; i < table->count; i++) {
         const struct leaf *leaf = &table->leaf[i];
         uint64_t key = (leaf->by_subleaf ? CPUID_KEY_SUBLEAF : 0) | (uint64_t)leaf->subleaf << 32;
-        int64_t status =
-            sys_guest_cpuid(vmm->guest, leaf->leaf, key,
-                            leaf->reg[CPUID_EAX] | (uint64_t)leaf->reg[CPUID_EBX] << 32,
-                            leaf->reg[CPUID_ECX] | (uint64_t)leaf->reg[CPUID_EDX] << 32);
+        struct cpuid_leaf is = host_cpuid_mask(leaf->leaf, leaf->subleaf, xcr0(), leaf->is);
+        int64_t status = sys_guest_cpuid(vmm->guest, leaf->leaf, key,
+                                         is.reg[CPUID_EAX] | (uint64_t)is.reg[CPUID_EBX] << 32,
+                                         is.reg[CPUID_ECX] | (uint64_t)is.reg[CPUID_EDX] << 32);
         if (status != OK)
             refuse("CPUID leaf %#x cannot be set: status %lld", leaf->leaf, (long long)status);
     }

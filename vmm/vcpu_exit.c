@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What each exit means. One call a case; port and memory accesses first, they are the hot ones. */
+#include "abi/kinfo.h"
 #include "abi/status.h"
 #include "user/syscall_stubs.h"
 #include "vmm/alu.h"
 #include "vmm/kvmclock.h"
 #include "vmm/machine.h"
 #include "vmm/vmm.h"
+#include "vmm/vmx_rules.h"
 #include "vmm/x86.h"
 
 #define LAPIC_BASE 0xfee00000ull
@@ -242,9 +244,11 @@ static void exit_task_switch(struct vmm_vcpu *vcpu)
 static void exit_invalid(struct vmm_vcpu *vcpu)
 {
     const struct vcpu_page *page = vcpu->page;
+    const char *rule = page->exit.invalid.rule;
+    if (!rule[0] && ((const struct kinfo *)KINFO_VA)->virt == VIRT_VMX)
+        rule = vmx_rule((const struct vmx_state *)((uintptr_t)page + VMX_STATE_OFFSET));
     vmm_crash(vcpu, "the CPU refused the guest's state: %.63s (code %#llx, %#llx)",
-              page->exit.invalid.rule[0] ? page->exit.invalid.rule : "no known rule",
-              (unsigned long long)page->exit.invalid.code,
+              rule && rule[0] ? rule : "no known rule", (unsigned long long)page->exit.invalid.code,
               (unsigned long long)page->exit.invalid.info);
 }
 

@@ -1,25 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the checker looks at, out of the current VMCS. */
+/* What ring 3 needs to say which rule a refused state breaks, out of the current VMCS. */
 #include "arch/x86_64/platform.h"
-#include "vmx/checker.h"
 #include "vmx/vmx.h"
 
-static void collect_segments(struct guest_state *s)
+static void collect_segments(struct vmx_state *s)
 {
     for (uint32_t i = 0; i < SEG_COUNT; i++)
-        s->seg[i] = (struct guest_segment){.base = vmreadn(VMCS_GUEST_BASE(i)),
-                                           .limit = vmread32(VMCS_GUEST_LIMIT(i)),
-                                           .access = vmread32(VMCS_GUEST_ACCESS(i)),
-                                           .selector = vmread16(VMCS_GUEST_SELECTOR(i))};
+        s->seg[i] = (struct vmx_segment){.base = vmreadn(VMCS_GUEST_BASE(i)),
+                                         .limit = vmread32(VMCS_GUEST_LIMIT(i)),
+                                         .access = vmread32(VMCS_GUEST_ACCESS(i)),
+                                         .selector = vmread16(VMCS_GUEST_SELECTOR(i))};
     s->gdtr = (struct vcpu_table){.base = vmreadn(VMCS_GUEST_GDTR_BASE),
                                   .limit = vmread32(VMCS_GUEST_GDTR_LIMIT)};
     s->idtr = (struct vcpu_table){.base = vmreadn(VMCS_GUEST_IDTR_BASE),
                                   .limit = vmread32(VMCS_GUEST_IDTR_LIMIT)};
 }
 
-void checker_collect(struct guest_state *s)
+void vmx_collect(struct vmx_state *s)
 {
-    *s = (struct guest_state){
+    *s = (struct vmx_state){
         .cr0 = vmreadn(VMCS_GUEST_CR0),
         .cr3 = vmreadn(VMCS_GUEST_CR3),
         .cr4 = vmreadn(VMCS_GUEST_CR4),

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From basic exit reasons to neutral exits. */
 #include "virt/event.h"
-#include "vmx/checker.h"
 #include "vmx/qualification.h"
 #include "vmx/vmx.h"
 
@@ -124,14 +123,11 @@ static enum vexit decode_entry_failure(struct vcpu *vcpu, uint32_t reason)
     if ((reason & 0xffff) == VMX_EXIT_MACHINE_CHECK)
         return VEXIT_MCE;
     struct vmx_vcpu *vmx = vmx_of(vcpu);
-    struct guest_state state;
-    checker_collect(&state);
+    vmx_collect((struct vmx_state *)(void *)((char *)vcpu->page + VMX_STATE_OFFSET));
     /* Whether the VMCS counts as launched depends on how far it came: start anew. */
     vmx_put(vcpu);
     vmcs_activate(vmx, cpu_self());
-    if (vmx->mode_lacked)
-        return vmx_refuse(vcpu, reason, qualification, CONTROL_MODE_LACKED);
-    return vmx_refuse(vcpu, reason, qualification, checker_rule(&state));
+    return vmx_refuse(vcpu, reason, qualification, vmx->mode_lacked ? CONTROL_MODE_LACKED : NULL);
 }
 
 static enum vexit decode_rare(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason)

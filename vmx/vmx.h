@@ -3,6 +3,7 @@
 #ifndef VMX_VMX_H
 #define VMX_VMX_H
 
+#include "abi/vmx_state.h"
 #include "virt/vcpu.h"
 #include "vmx/vmcs.h"
 
@@ -96,5 +97,8 @@ void vmx_set(struct vcpu *vcpu, enum vreg which, uint64_t value);
  * stores them back. *host_rsp is what the VMCS holds. 0, or 1: the instruction itself failed. */
 uint64_t vmx_world_switch(uint64_t *gpr, uint64_t *rax, uint64_t launched, uint64_t *host_rsp);
 extern char vmx_exit_entry[];
+
+/* The guest-state area of the current VMCS. */
+void vmx_collect(struct vmx_state *s);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "arch/x86_64/apic.h"
 
-#include "arch/x86_64/acpi.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/klog.h"
@@ -53,7 +52,7 @@
 static volatile uint8_t *xapic; /* NULL in x2APIC mode */
 static bool x2apic, deadline;
 static uint64_t timer_ratio; /* APIC timer ticks a TSC tick, << 32 */
-static uint32_t lvt_entries;
+static uint32_t lvt_entries, nmi_lint;
 
 static uint32_t apic_read(uint32_t reg)
 {
@@ -111,8 +110,9 @@ static void choose_mode(void)
     deadline = features.tsc_deadline && !cmdline_has("notscdeadline");
 }
 
-void apic_init(void)
+void apic_init(uint32_t nmi_pin)
 {
+    nmi_lint = nmi_pin;
     uint64_t base = rdmsr(IA32_APIC_BASE) & 0x000ffffffffff000ull;
 
     choose_mode();
@@ -148,8 +148,8 @@ void apic_init_cpu(void)
         apic_write(APIC_LDR, 0);
     }
     /* No interrupt comes through the 8259s. */
-    apic_write(APIC_LVT_LINT0, acpi.nmi_lint == 0 ? LVT_NMI : LVT_MASKED);
-    apic_write(APIC_LVT_LINT1, acpi.nmi_lint == 1 ? LVT_NMI : LVT_MASKED);
+    apic_write(APIC_LVT_LINT0, nmi_lint == 0 ? LVT_NMI : LVT_MASKED);
+    apic_write(APIC_LVT_LINT1, nmi_lint == 1 ? LVT_NMI : LVT_MASKED);
     apic_write(APIC_LVT_ERROR, LVT_MASKED);
     if (lvt_entries > 4)
         apic_write(APIC_LVT_PERF, LVT_MASKED);

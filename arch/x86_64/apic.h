@@ -7,7 +7,7 @@
 
 /* Boot CPU: picks the mode (x2APIC if there, unless the command line says nox2apic) and maps the
  * registers. */
-void apic_init(void);
+void apic_init(uint32_t nmi_pin); /* LINT pin of NMI: 0, 1; 2: none */
 /* Each CPU: enables its APIC, LINTs by MADT, spurious vector, timer in one-shot or TSC-deadline
  * mode. */
 void apic_init_cpu(void);

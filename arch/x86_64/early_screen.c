@@ -111,12 +111,13 @@ void early_screen_init(const struct bootinfo *info)
 {
     fb = info->fb;
     if (fb.vga_text) {
-        vga = kmap_mmio(hpa(VGA_TEXT), VGA_COLUMNS * VGA_ROWS * 2);
+        vga = info->error ? info->screen : kmap_mmio(hpa(VGA_TEXT), VGA_COLUMNS * VGA_ROWS * 2);
         columns = vga ? VGA_COLUMNS : 0;
         rows = VGA_ROWS;
     } else if (fb.base && (fb.bpp == 24 || fb.bpp == 32) && fb.width >= CELL_WIDTH &&
                fb.height >= CELL_HEIGHT && fb.pitch / (fb.bpp / 8) >= fb.width) {
-        pixels = kmap_mmio(hpa(fb.base), (uint64_t)fb.pitch * fb.height);
+        pixels =
+            info->error ? info->screen : kmap_mmio(hpa(fb.base), (uint64_t)fb.pitch * fb.height);
         columns = pixels ? MIN(fb.width / CELL_WIDTH, MAX_COLUMNS) : 0;
         rows = MIN(fb.height / CELL_HEIGHT, MAX_ROWS);
     }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "arch/x86_64/ioapic.h"
 
-#include "arch/x86_64/acpi.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/klog.h"
 #include "arch/x86_64/kmem.h"
 #include "arch/x86_64/spinlock.h"
+#include "boot/acpi.h"
+#include "lib/string.h"
 
 /* 82093AA I/O APIC. */
 #define IOREGSEL    0x00u
@@ -31,6 +32,7 @@ struct ioapic {
 
 static struct ioapic *ioapics;
 static uint32_t ioapic_count;
+static struct acpi_isa_irq isa[ISA_IRQS];
 static spinlock_t ioapic_lock; /* index and data register are used as a pair */
 
 static uint32_t reg_read(const struct ioapic *io, uint32_t reg)
@@ -80,17 +82,19 @@ static void init_one(struct ioapic *io, const struct acpi_ioapic *from)
             from->address);
 }
 
-void ioapic_init(void)
+void ioapic_init(const struct acpi_info *acpi)
 {
+    const struct acpi_ioapic *list = hpa_to_kva(hpa((uint64_t)acpi->ioapic));
     pic_off();
-    if (!acpi.ioapic_count)
+    memcpy(isa, acpi->isa, sizeof(isa));
+    if (!acpi->ioapic_count)
         return;
-    ioapics = kmem_pages(kmem_order(acpi.ioapic_count * sizeof(struct ioapic)));
+    ioapics = kmem_pages(kmem_order(acpi->ioapic_count * sizeof(struct ioapic)));
     if (!ioapics)
-        panic("no memory for %u I/O APICs", acpi.ioapic_count);
-    ioapic_count = acpi.ioapic_count;
+        panic("no memory for %u I/O APICs", acpi->ioapic_count);
+    ioapic_count = acpi->ioapic_count;
     for (uint32_t i = 0; i < ioapic_count; i++)
-        init_one(&ioapics[i], &acpi.ioapic[i]);
+        init_one(&ioapics[i], &list[i]);
 }
 
 static const struct ioapic *find(uint32_t gsi, uint32_t *pin)
@@ -148,12 +152,6 @@ void ioapic_unmask(uint32_t gsi)
 
 uint32_t ioapic_isa(uint32_t irq, uint32_t *flags)
 {
-    for (uint32_t i = 0; i < acpi.override_count; i++) {
-        if (acpi.override[i].irq == irq) {
-            *flags = acpi.override[i].flags;
-            return acpi.override[i].gsi;
-        }
-    }
-    *flags = 0; /* ISA: edge, active high */
-    return irq;
+    *flags = isa[irq].flags;
+    return isa[irq].gsi;
 }

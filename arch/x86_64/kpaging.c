@@ -3,7 +3,6 @@
 
 #include "abi/status.h"
 #include "abi/thread.h"
-#include "arch/x86_64/bootmap.h"
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/klog.h"
 #include "arch/x86_64/spinlock.h"
@@ -24,9 +23,7 @@
 #define CHUNK     (2 * MIB)
 #define PML4_SIZE (512 * GIB)
 
-#define BOOT_WINDOW     0xffffd00000000000ull
-#define PERSISTENT_SIZE 0x10000ull
-#define KSTACK_PAGES    2u /* of the four that the alignment reserves; the others are guards */
+#define KSTACK_PAGES 2u /* of the four that the alignment reserves; the others are guards */
 
 /* Supervisor or user tables: `bits` in every entry, `leaf_bits` in leaves too. */
 #define HOST_PT_FORMAT(bits, leaf_bits)                                                        \
@@ -37,21 +34,17 @@
     }
 
 static const struct pt_format kernel_pt_format = HOST_PT_FORMAT(0, PTE_G);
-/* Boot mappings go away again, so they must not be global. */
+/* The boot program goes away again, so it must not be global. */
 static const struct pt_format boot_pt_format = HOST_PT_FORMAT(0, 0);
 const struct pt_format user_pt_format = HOST_PT_FORMAT(PTE_U, 0);
 
-struct kmem_range kmem_range[KMEM_RANGES];
-uint32_t kmem_range_count;
-
 extern char __text_start[], __text_end[], __rodata_start[], __rodata_end[], __data_start[],
-    __bss_end[], __symbols_start[], __symbols_end[], __kernel_start[];
+    __bss_end[], __symbols_start[], __symbols_end[], __kernel_start[], __boot_start[], __boot_end[];
 void kmem_add_mapped(void *chunk);
 
 static struct ptab kernel_ptab = {.format = &kernel_pt_format};
 static spinlock_t kernel_ptab_lock;
-static uint64_t mmio_next = MMIO_WINDOW, boot_next = BOOT_WINDOW;
-static hpa_t persistent;
+static uint64_t mmio_next = MMIO_WINDOW;
 static uint64_t image_base;
 
 /* For the one chunk that must be reachable before there is an allocator. */
@@ -72,27 +65,6 @@ static void map_first_chunk(uint64_t base)
     first_pdpt[(va >> 30) & 511] = kpaging_image_pa(first_pd) | PTE_P | PTE_W;
     pml4[(va >> 39) & 511] = kpaging_image_pa(first_pdpt) | PTE_P | PTE_W;
     kmem_add_mapped((void *)va);
-}
-
-static bool ranges_overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
-{
-    return a < b + b_size && b < a + a_size;
-}
-
-/* The highest 2 MiB aligned place for `size` bytes of RAM that the boot tables or loaders do not
- * use. Below 4 GiB, so that the choice does not depend on how much RAM there is above. */
-static uint64_t choose_pool(const struct bootinfo *info, uint64_t size)
-{
-    uint64_t best = 0;
-    for (uint32_t i = 0; i < info->mem_count; i++) {
-        const struct bootinfo_mem *m = &info->mem[i];
-        uint64_t end = align_down(MIN(m->base + m->size, 4 * GIB), CHUNK);
-        if (m->type != BOOTINFO_MEM_RAM || end < size || end - size < MAX(m->base, 16 * MIB))
-            continue;
-        if (!ranges_overlap(end - size, size, info->package_base, info->package_size))
-            best = MAX(best, end - size);
-    }
-    return best;
 }
 
 static void must(int64_t status, const char *what)
@@ -131,40 +103,37 @@ static uint64_t ram_end(const struct bootinfo *info)
     return end;
 }
 
-void kpaging_init(const struct bootinfo *info, uint64_t pool)
+/* What the boot program has put together for the kernel, at its place in the window. */
+static void map_table(const void *table, uint64_t bytes)
 {
-    uint64_t base = choose_pool(info, align_up(pool, CHUNK) + CHUNK);
-    if (!base)
-        panic("no %llu MiB of contiguous RAM between 16 MiB and 4 GiB for the kernel",
-              (pool + CHUNK) / MIB);
+    uint64_t pa = (uint64_t)table; /* it lay one to one */
+    if (pa)
+        must(ptab_map(&kernel_ptab, PHYS_WINDOW + pa, hpa(pa), align_up(bytes, PAGE_SIZE),
+                      MAP_READ | MAP_WRITE),
+             "table");
+}
+
+void kpaging_init(const struct bootinfo *info)
+{
+    uint64_t pool = info->pool_base;
     image_base = info->kernel_base;
-    map_first_chunk(base + CHUNK);
+    map_first_chunk(pool);
     kernel_ptab.root = kmem_pages(0);
     make_slots(PHYS_WINDOW, MAX(ram_end(info), 4 * GIB));
     make_slots(MMIO_WINDOW, PML4_SIZE);
-    make_slots(BOOT_WINDOW, PML4_SIZE);
     map_image(__text_start, __text_end, MAP_READ | MAP_EXEC);
     map_image(__rodata_start, __rodata_end, MAP_READ);
     map_image(__data_start, __bss_end, MAP_READ | MAP_WRITE);
     map_image(__symbols_start, __symbols_end, MAP_READ);
-    must(ptab_map(&kernel_ptab, PHYS_WINDOW + base + CHUNK, hpa(base + CHUNK), CHUNK,
-                  MAP_READ | MAP_WRITE),
-         "first chunk");
+    kernel_ptab.format = &boot_pt_format; /* its stack, and struct bootinfo */
+    map_image(__boot_start, __boot_end, MAP_READ | MAP_WRITE);
+    kernel_ptab.format = &kernel_pt_format;
+    map_table((void *)pool, CHUNK);
+    map_table(info->acpi.cpu, info->acpi.cpu_count * sizeof(struct acpi_cpu));
+    map_table(info->acpi.ioapic, info->acpi.ioapic_count * sizeof(struct acpi_ioapic));
     kpaging_load_kernel();
-    /* The chunk below the pool: its last 64 KiB are the log's, the rest goes to ring 3 with other
-     * RAM. */
-    persistent = hpa(base + CHUNK - PERSISTENT_SIZE);
-    kmem_range[0] = (struct kmem_range){persistent.v, PERSISTENT_SIZE};
-    kmem_range[1] = (struct kmem_range){base + CHUNK, align_up(pool, CHUNK)};
-    kmem_range_count = 2;
-    if (pool > CHUNK && !kmem_add(hpa(base + 2 * CHUNK), align_up(pool, CHUNK) - CHUNK))
+    if (info->pool_size > CHUNK && !kmem_add(hpa(pool + CHUNK), info->pool_size - CHUNK))
         panic("not enough memory for the kernel's pool");
-}
-
-hpa_t kpaging_persistent(uint64_t *size)
-{
-    *size = PERSISTENT_SIZE;
-    return persistent;
 }
 
 static int64_t map_kernel(uint64_t va, hpa_t pa, uint64_t size, uint32_t flags)
@@ -186,8 +155,6 @@ bool kmem_add(hpa_t base, uint64_t size)
 
 volatile void *kmap_mmio(hpa_t pa, uint64_t size)
 {
-    if (!kernel_ptab.root)
-        return early_map(pa.v, size);
     uint64_t first = align_down(pa.v, PAGE_SIZE);
     uint64_t bytes = align_up(pa.v + size, PAGE_SIZE) - first;
     uint64_t va = __atomic_fetch_add(&mmio_next, bytes, __ATOMIC_RELAXED);
@@ -241,38 +208,11 @@ bool kpaging_mapped(uint64_t va)
     return !kernel_ptab.root || ptab_lookup(&kernel_ptab, va, &pa, &leaf, &size);
 }
 
-static void *boot_map_flags(hpa_t pa, uint64_t size, uint32_t flags)
-{
-    uint64_t first = align_down(pa.v, PAGE_SIZE);
-    uint64_t bytes = align_up(pa.v + size, PAGE_SIZE) - first;
-    uint64_t va = boot_next;
-    kernel_ptab.format = &boot_pt_format;
-    int64_t status = ptab_map(&kernel_ptab, va, hpa(first), bytes, flags);
-    kernel_ptab.format = &kernel_pt_format;
-    if (status != OK)
-        return NULL;
-    boot_next += bytes;
-    return (void *)(va + (pa.v - first));
-}
-
-void *boot_map(hpa_t pa, uint64_t size)
-{
-    return boot_map_flags(pa, size, MAP_READ);
-}
-
-void *boot_map_write(hpa_t pa, uint64_t size)
-{
-    return boot_map_flags(pa, size, MAP_READ | MAP_WRITE);
-}
-
 void kpaging_end_boot(void)
 {
     void *free_list = NULL;
-    if (boot_next > BOOT_WINDOW)
-        ptab_unmap(&kernel_ptab, BOOT_WINDOW, boot_next - BOOT_WINDOW, &free_list);
-    /* The one table below the PML4 may be among them: then its slot is empty, and nothing uses it
-     * again. Other CPUs have never touched the window, and only the kernel's own root has been in
-     * use. */
+    ptab_unmap(&kernel_ptab, (uint64_t)__boot_start, (uint64_t)(__boot_end - __boot_start),
+               &free_list);
     kpaging_load_kernel();
     ptab_release(&kernel_ptab, free_list);
 }

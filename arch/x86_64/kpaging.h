@@ -8,23 +8,13 @@
 
 struct bootinfo;
 
-/* Physical ranges of RAM that the kernel took at boot, sorted as taken. */
-#define KMEM_RANGES 8u
-struct kmem_range {
-    uint64_t base, size;
-};
-extern struct kmem_range kmem_range[KMEM_RANGES];
-extern uint32_t kmem_range_count;
-
-/* Builds the tables, moves to them, and starts the pool with about `pool` bytes of RAM. */
-void kpaging_init(const struct bootinfo *info, uint64_t pool);
-/* The log's memory that survives a warm reset: always the same place on the same machine. */
-hpa_t kpaging_persistent(uint64_t *size);
+/* Builds the tables, moves to them, and starts the pool. */
+void kpaging_init(const struct bootinfo *info);
 /* Host-physical address of something in the image. */
 uint64_t kpaging_image_pa(const void *va);
 /* Whether ring 0 can read at va; true while the boot tables are in use. */
 bool kpaging_mapped(uint64_t va);
-/* What boot_map() mapped is gone. */
+/* The boot program, with struct bootinfo, is not mapped any more. */
 void kpaging_end_boot(void);
 /* Root for a new address space: the upper half is shared. NULL: out of memory. */
 uint64_t *kpaging_new_root(void);

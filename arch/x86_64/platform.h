@@ -5,25 +5,12 @@
 #define ARCH_PLATFORM_H
 
 #include "abi/kinfo.h"
+#include "arch/x86_64/cpu_features.h"
 #include "lib/types.h"
 
-struct cpu_features {
-    enum cpu_vendor vendor;
-    uint32_t family, model, stepping;
-    uint32_t phys_bits, linear_bits;
-    bool x2apic, tsc_deadline, invariant_tsc, nx, page1gb, smep, smap, umip, fsgsbase, xsave,
-        xsaveopt, xsaves, avx, svm, vmx, rdtscp, monitor, ibrs, stibp, ibpb, ssbd, hypervisor;
-    uint64_t xcr0;       /* state components the host enables */
-    uint32_t xsave_size; /* bytes of the area for xcr0; 512 without XSAVE */
-    char name[48];
-};
 extern struct cpu_features features;
 extern uint64_t tsc_khz;
 
-void features_init(void); /* boot CPU */
-/* Whether this runs on the hypervisor with this signature of twelve bytes. */
-bool hypervisor_is(const char *name);
-void tsc_calibrate(void); /* what CPUID states if HPET or PM timer agree, else they */
 /* A counter and the TSC at one instant; window: how long, in TSC ticks, the reading took. The best
  * of several readings. */
 struct tsc_sample {
@@ -38,7 +25,8 @@ void cpu_init_registers(void);
 /* Starts all enabled CPUs of the MADT (at most limit), each running entry() on its own stack with
  * its GDT, TSS and IDT loaded. Fills cpus[] and cpu_count; those that do not answer within 1 s are
  * logged and left out. The boot CPU is cpus[0]. */
-void smp_start(uint32_t limit, void (*entry)(void));
+struct bootinfo;
+void smp_start(uint32_t limit, const struct bootinfo *info, void (*entry)(void));
 /* Creates the structure, stacks, GDT and TSS of one CPU; NULL: no memory. Used by smp_start and for
  * the boot CPU. */
 struct cpu *cpu_create(uint32_t id, uint32_t apic_id);
@@ -48,10 +36,7 @@ void cpu_load_tables(struct cpu *cpu);
 _Noreturn void machine_reset(void);
 
 /* Speculation: what this CPU needs, decided once, listed in the log. */
-void mitigations_init(void);
-struct mitigations {
-    bool ibpb_on_switch, stibp, ibrs, auto_ibrs, rsb_fill, verw, l1d_flush, untrain_ret;
-};
+void mitigations_init(const struct mitigations *needed);
 extern struct mitigations mitigations;
 /* Ring-3 domain or guest changes on this CPU: IBPB where needed. */
 void mitigate_switch(void);

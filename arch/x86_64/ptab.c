@@ -191,7 +191,7 @@ static void clear_range(struct ptab *pt, uint64_t *table, uint32_t level, uint64
 {
     uint64_t unit = level_size(level);
     while (va < end) {
-        uint64_t next = MIN(align_down(va, unit) + unit, end);
+        uint64_t next = MIN(va | (unit - 1), end - 1) + 1; /* in the top slot too */
         uint64_t *entry = &table[index_at(va, level)];
         if (present(pt->format, *entry)) {
             if (is_leaf(pt->format, *entry, level)) {

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Starts the other CPUs, one at a time: INIT, start-up IPI, a second one if there is no answer
  * (SDM vol. 3, "Typical AP Initialization Sequence"). */
-#include "arch/x86_64/acpi.h"
 #include "arch/x86_64/apic.h"
-#include "arch/x86_64/bootmap.h"
 #include "arch/x86_64/cpublock.h"
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/klog.h"
 #include "arch/x86_64/kpaging.h"
 #include "arch/x86_64/platform.h"
 #include "arch/x86_64/smp.h"
+#include "boot/bootinfo.h"
 #include "lib/string.h"
 
 #define INIT_WAIT_US    100u   /* the manual's 10 ms are for CPUs older than 64-bit mode */
@@ -19,10 +18,10 @@
 
 extern const uint8_t __trampoline_start[], __trampoline_end[]; /* linker.ld */
 extern const uint8_t trampoline_gdt[], trampoline_entry[];     /* words of it to be filled in */
-extern const uint8_t boot_gdt[], boot_entry_cpu[];             /* boot/entry.S */
 
 void call_on_kernel_stack(void (*fn)(void), uint64_t stack); /* entry.S */
 
+static struct cpu_start cpu_start;
 static uint64_t kernel_cr3;
 static void (*cpu_entry)(void);
 static uint64_t start_stack;      /* of the CPU that is being started */
@@ -36,12 +35,12 @@ static void set_word(uint8_t *page, const uint8_t *word, uint64_t value)
 
 static void fill_trampoline(void)
 {
-    uint8_t *page = hpa_to_kva(hpa(trampoline_pa));
+    uint8_t *page = hpa_to_kva(hpa(cpu_start.page));
 
     memset(page, 0, PAGE_SIZE);
     memcpy(page, __trampoline_start, (size_t)(__trampoline_end - __trampoline_start));
-    set_word(page, trampoline_gdt, kpaging_image_pa(boot_gdt));
-    set_word(page, trampoline_entry, kpaging_image_pa(boot_entry_cpu));
+    set_word(page, trampoline_gdt, cpu_start.gdt);
+    set_word(page, trampoline_entry, cpu_start.entry);
 }
 
 /* First C code of a started CPU on its own stack. */
@@ -77,7 +76,7 @@ static bool wait_for(uint32_t apic_id, uint64_t us)
 
 static bool start_cpu(uint32_t apic_id)
 {
-    uint8_t page = (uint8_t)(trampoline_pa >> PAGE_SHIFT);
+    uint8_t page = (uint8_t)(cpu_start.page >> PAGE_SHIFT);
 
     apic_init_ipi(apic_id);
     wait_for(apic_id, INIT_WAIT_US);
@@ -92,9 +91,9 @@ static bool start_cpu(uint32_t apic_id)
     return false;
 }
 
-static void start_one(uint32_t index)
+static void start_one(const struct acpi_cpu *from)
 {
-    uint32_t apic_id = acpi.cpu[index].apic_id;
+    uint32_t apic_id = from->apic_id;
     if (apic_id >= APIC_ID_XAPIC && !apic_is_x2apic()) {
         kprintf("smp: CPU with APIC id %u needs x2APIC mode, left out\n", apic_id);
         return;
@@ -104,7 +103,7 @@ static void start_one(uint32_t index)
         kprintf("smp: no memory for CPU with APIC id %u, left out\n", apic_id);
         return;
     }
-    cpu->node = acpi.cpu[index].domain;
+    cpu->node = from->domain;
     start_stack = cpu->kernel_stack;
     cpus[cpu_count] = cpu;
     if (start_cpu(apic_id)) {
@@ -116,9 +115,9 @@ static void start_one(uint32_t index)
     kprintf("smp: CPU with APIC id %u does not answer, left out\n", apic_id);
 }
 
-static bool grow_cpus(void)
+static bool grow_cpus(uint32_t count)
 {
-    uint64_t bytes = (uint64_t)MAX(acpi.cpu_count, 1) * sizeof(struct cpu *);
+    uint64_t bytes = (uint64_t)MAX(count, 1) * sizeof(struct cpu *);
     struct cpu **all = kmem_pages(kmem_order(bytes));
     if (!all)
         return false;
@@ -127,25 +126,28 @@ static bool grow_cpus(void)
     return true;
 }
 
-void smp_start(uint32_t limit, void (*entry)(void))
+void smp_start(uint32_t limit, const struct bootinfo *info, void (*entry)(void))
 {
+    const struct acpi_cpu *list = hpa_to_kva(hpa((uint64_t)info->acpi.cpu));
+    uint32_t count = info->acpi.cpu_count;
+    cpu_start = info->cpu_start;
     cpu_entry = entry;
-    if (!grow_cpus())
+    if (!grow_cpus(count))
         return;
-    for (uint32_t i = 0; i < acpi.cpu_count; i++)
-        if (acpi.cpu[i].apic_id == cpus[0]->apic_id)
-            cpus[0]->node = acpi.cpu[i].domain;
-    if (acpi.cpu_count < 2 || limit < 2)
+    for (uint32_t i = 0; i < count; i++)
+        if (list[i].apic_id == cpus[0]->apic_id)
+            cpus[0]->node = list[i].domain;
+    if (count < 2 || limit < 2)
         return;
-    if (!trampoline_pa || trampoline_pa >= MIB || !kmap_foreign(hpa(trampoline_pa))) {
+    if (!cpu_start.page || cpu_start.page >= MIB || !kmap_foreign(hpa(cpu_start.page))) {
         kprintf("smp: no page below 1 MiB to start CPUs from\n");
         return;
     }
     kernel_cr3 = read_cr3();
     fill_trampoline();
-    for (uint32_t i = 0; i < acpi.cpu_count && cpu_count < limit; i++)
-        if (acpi.cpu[i].enabled && acpi.cpu[i].apic_id != cpus[0]->apic_id)
-            start_one(i);
-    kunmap_foreign(hpa(trampoline_pa));
+    for (uint32_t i = 0; i < count && cpu_count < limit; i++)
+        if (list[i].enabled && list[i].apic_id != cpus[0]->apic_id)
+            start_one(&list[i]);
+    kunmap_foreign(hpa(cpu_start.page));
     kprintf("smp: %u CPUs\n", cpu_count);
 }

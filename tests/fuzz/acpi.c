@@ -37,9 +37,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     repair(root);
     fix_checksum(BASE, 20, 8);
-    acpi_init(world + BASE, 20);
-    for (uint32_t i = 0; i < acpi.cpu_count; i++)
-        if (acpi.cpu[i].apic_id == UINT32_MAX)
+    world_read(BASE, 20);
+    for (uint32_t i = 0; i < acpi->cpu_count; i++)
+        if (acpi->cpu[i].apic_id == UINT32_MAX)
             abort();
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the kernel accepts as the root task it can load as it says: inside the file and the address
  * space, no page twice, none writable and executable. */
-#include "kernel/root_elf.c"
+#include "boot/root_elf.c"
 
 #include "abi/kinfo.h"
 

@@ -127,62 +127,61 @@ static void put_all(void)
 TEST(cpus_from_both_forms)
 {
     put_all();
-    acpi_init(world + RSDP, 36);
-    CHECK_EQ(acpi.root, XSDT);
-    CHECK_EQ(acpi.cpu_count, 4);
-    CHECK_EQ(acpi.cpu[0].apic_id, 0);
-    CHECK_EQ(acpi.cpu[1].apic_id, 2);
-    CHECK(acpi.cpu[1].enabled);
-    CHECK(!acpi.cpu[2].enabled);
-    CHECK_EQ(acpi.cpu[3].apic_id, 0x1234);
+    world_read(RSDP, 36);
+    CHECK_EQ(acpi->root, XSDT);
+    CHECK_EQ(acpi->cpu_count, 4);
+    CHECK_EQ(acpi->cpu[0].apic_id, 0);
+    CHECK_EQ(acpi->cpu[1].apic_id, 2);
+    CHECK(acpi->cpu[1].enabled);
+    CHECK(!acpi->cpu[2].enabled);
+    CHECK_EQ(acpi->cpu[3].apic_id, 0x1234);
 }
 
 TEST(interrupt_controllers)
 {
     put_all();
-    acpi_init(world + RSDP, 36);
-    CHECK_EQ(acpi.lapic_base, 0xfee00000);
-    CHECK_EQ(acpi.ioapic_count, 1);
-    CHECK_EQ(acpi.ioapic[0].address, 0xfec00000);
-    CHECK_EQ(acpi.ioapic[0].gsi_base, 24);
-    CHECK_EQ(acpi.override_count, 2);
-    CHECK_EQ(acpi.override[0].irq, 9);
-    CHECK_EQ(acpi.override[0].gsi, 20);
-    CHECK_EQ(acpi.override[0].flags, IRQ_LEVEL | IRQ_ACTIVE_LOW);
-    CHECK_EQ(acpi.override[1].gsi, 2);
-    CHECK_EQ(acpi.override[1].flags, 0);
-    CHECK_EQ(acpi.nmi_lint, 1);
+    world_read(RSDP, 36);
+    CHECK_EQ(acpi->lapic_base, 0xfee00000);
+    CHECK_EQ(acpi->ioapic_count, 1);
+    CHECK_EQ(acpi->ioapic[0].address, 0xfec00000);
+    CHECK_EQ(acpi->ioapic[0].gsi_base, 24);
+    CHECK_EQ(acpi->isa[9].gsi, 20);
+    CHECK_EQ(acpi->isa[9].flags, IRQ_LEVEL | IRQ_ACTIVE_LOW);
+    CHECK_EQ(acpi->isa[0].gsi, 2);
+    CHECK_EQ(acpi->isa[0].flags, 0);
+    CHECK_EQ(acpi->isa[15].gsi, 15);
+    CHECK_EQ(acpi->nmi_lint, 1);
 }
 
 TEST(fixed_hardware)
 {
     put_all();
-    acpi_init(world + RSDP, 36);
-    CHECK_EQ(acpi.pm_timer_port, 0x608);
-    CHECK(acpi.pm_timer_32bit);
-    CHECK_EQ(acpi.hpet_base, 0xfed00000);
-    CHECK_EQ(acpi.mcfg_base, 0xe0000000);
-    CHECK_EQ(acpi.mcfg_bus_end, 0xff);
+    world_read(RSDP, 36);
+    CHECK_EQ(acpi->pm_timer_port, 0x608);
+    CHECK(acpi->pm_timer_32bit);
+    CHECK_EQ(acpi->hpet_base, 0xfed00000);
+    CHECK_EQ(acpi->mcfg_base, 0xe0000000);
+    CHECK_EQ(acpi->mcfg_bus_end, 0xff);
 }
 
 TEST(proximity_domains)
 {
     put_all();
-    acpi_init(world + RSDP, 36);
-    CHECK_EQ(acpi.cpu[0].domain, 0);
-    CHECK_EQ(acpi.cpu[1].domain, 3);
-    CHECK_EQ(acpi.cpu[3].domain, 5);
-    CHECK_EQ(acpi.mem_domain_count, 1);
-    CHECK_EQ(acpi.mem_domain[0].base, 1ull << 32);
-    CHECK_EQ(acpi.mem_domain[0].domain, 3);
+    world_read(RSDP, 36);
+    CHECK_EQ(acpi->cpu[0].domain, 0);
+    CHECK_EQ(acpi->cpu[1].domain, 3);
+    CHECK_EQ(acpi->cpu[3].domain, 5);
+    CHECK_EQ(acpi->mem_domain_count, 1);
+    CHECK_EQ(acpi->mem_domain[0].base, 1ull << 32);
+    CHECK_EQ(acpi->mem_domain[0].domain, 3);
 }
 
 TEST(bad_xsdt_falls_back_to_rsdt)
 {
     put_all();
     world[XSDT + 20]++;
-    acpi_init(world + RSDP, 36);
-    CHECK_EQ(acpi.cpu_count, 4);
+    world_read(RSDP, 36);
+    CHECK_EQ(acpi->cpu_count, 4);
     CHECK(strstr(world_log, "XSDT at 2000 ignored: wrong checksum"));
 }
 
@@ -190,10 +189,10 @@ TEST(table_with_bad_checksum_is_left_out)
 {
     put_all();
     world[MADT + 50]++;
-    acpi_init(world + RSDP, 36);
-    CHECK_EQ(acpi.cpu_count, 0);
+    world_read(RSDP, 36);
+    CHECK_EQ(acpi->cpu_count, 0);
     CHECK(strstr(world_log, "APIC at 4000 ignored: wrong checksum"));
-    CHECK_EQ(acpi.pm_timer_port, 0x608);
+    CHECK_EQ(acpi->pm_timer_port, 0x608);
 }
 
 TEST(hostile_table_lengths)
@@ -202,8 +201,8 @@ TEST(hostile_table_lengths)
     for (uint32_t i = 0; i < ARRAY_LEN(lengths); i++) {
         put_all();
         put_le(MADT + 4, lengths[i], 4);
-        acpi_init(world + RSDP, 36);
-        CHECK_EQ(acpi.cpu_count, 0);
+        world_read(RSDP, 36);
+        CHECK_EQ(acpi->cpu_count, 0);
         CHECK(strstr(world_log, "APIC at 4000 ignored: length"));
     }
 }
@@ -213,8 +212,8 @@ TEST(madt_entry_of_length_zero)
     put_all();
     world[MADT + 44 + 8 + 1] = 0;
     seal_table(MADT, "APIC", madt_end - MADT);
-    acpi_init(world + RSDP, 36);
-    CHECK_EQ(acpi.cpu_count, 1);
+    world_read(RSDP, 36);
+    CHECK_EQ(acpi->cpu_count, 1);
     CHECK(strstr(world_log, "MADT damaged at offset 52: entry of length 0"));
 }
 
@@ -223,8 +222,8 @@ TEST(madt_entry_of_length_one)
     put_all();
     world[MADT + 44 + 8 + 1] = 1;
     seal_table(MADT, "APIC", madt_end - MADT);
-    acpi_init(world + RSDP, 36);
-    CHECK_EQ(acpi.cpu_count, 1);
+    world_read(RSDP, 36);
+    CHECK_EQ(acpi->cpu_count, 1);
     CHECK(strstr(world_log, "MADT damaged at offset 52: entry of length 1"));
 }
 
@@ -232,8 +231,8 @@ TEST(madt_entry_beyond_the_table)
 {
     put_all();
     seal_table(MADT, "APIC", 44 + 8 + 5);
-    acpi_init(world + RSDP, 36);
-    CHECK_EQ(acpi.cpu_count, 1);
+    world_read(RSDP, 36);
+    CHECK_EQ(acpi->cpu_count, 1);
     CHECK(strstr(world_log, "MADT damaged at offset 52: entry of length 8"));
 }
 
@@ -241,9 +240,9 @@ TEST(madt_shorter_than_its_header)
 {
     put_all();
     seal_table(MADT, "APIC", 38);
-    acpi_init(world + RSDP, 36);
-    CHECK_EQ(acpi.cpu_count, 0);
-    CHECK_EQ(acpi.lapic_base, 0);
+    world_read(RSDP, 36);
+    CHECK_EQ(acpi->cpu_count, 0);
+    CHECK_EQ(acpi->lapic_base, 0);
 }
 
 TEST(entry_shorter_than_its_type)
@@ -253,9 +252,9 @@ TEST(entry_shorter_than_its_type)
     madt_entry(0, 4);
     madt_cpu(1, 6, 1);
     seal_table(MADT, "APIC", madt_end - MADT);
-    acpi_init(world + RSDP, 36);
-    CHECK_EQ(acpi.cpu_count, 1);
-    CHECK_EQ(acpi.cpu[0].apic_id, 6);
+    world_read(RSDP, 36);
+    CHECK_EQ(acpi->cpu_count, 1);
+    CHECK_EQ(acpi->cpu[0].apic_id, 6);
 }
 
 TEST(rsdp_damaged_cut_or_absent)
@@ -263,15 +262,15 @@ TEST(rsdp_damaged_cut_or_absent)
     static const uint32_t lengths[] = {0, 19, 20, 35};
     for (uint32_t i = 0; i < ARRAY_LEN(lengths); i++) {
         put_all();
-        acpi_init(world + RSDP, lengths[i]);
-        CHECK_EQ(acpi.cpu_count, 0);
-        CHECK_EQ(acpi.root, 0);
+        world_read(RSDP, lengths[i]);
+        CHECK_EQ(acpi->cpu_count, 0);
+        CHECK_EQ(acpi->root, 0);
         CHECK(strstr(world_log, "no tables"));
     }
     put_all();
     world[RSDP + 30]++;
-    acpi_init(world + RSDP, 36);
-    CHECK_EQ(acpi.cpu_count, 0);
+    world_read(RSDP, 36);
+    CHECK_EQ(acpi->cpu_count, 0);
 }
 
 TEST(version_1_rsdp)
@@ -280,6 +279,6 @@ TEST(version_1_rsdp)
     world[RSDP + 15] = 0;
     put_le(RSDP + 20, 0, 8);
     fix_checksum(RSDP, 20, 8);
-    acpi_init(world + RSDP, 36);
-    CHECK_EQ(acpi.cpu_count, 4);
+    world_read(RSDP, 36);
+    CHECK_EQ(acpi->cpu_count, 4);
 }

@@ -10,12 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/x86_64/acpi.c"
-#include "arch/x86_64/acpi_cpu.c"
+#include "boot/acpi.c"
+#include "boot/acpi_cpu.c"
 
 #define WORLD_SIZE 0x40000u
 static uint8_t world[WORLD_SIZE];
 static char world_log[8192];
+static struct bootinfo world_boot;
 static void *world_kept[512];
 static uint32_t world_count;
 
@@ -27,21 +28,26 @@ static void *keep(void *p)
 }
 
 /* A private copy, as long as the caller asked. */
-void *boot_map(hpa_t pa, uint64_t size)
+void *early_map(uint64_t pa, uint64_t size)
 {
-    if (pa.v > WORLD_SIZE || size > WORLD_SIZE - pa.v || world_count == ARRAY_LEN(world_kept))
+    if (pa >= (uint64_t)1 << 32)
+        return (void *)pa; /* from boot_take() */
+    if (pa > WORLD_SIZE || size > WORLD_SIZE - pa || world_count == ARRAY_LEN(world_kept))
         return NULL;
     void *copy = keep(malloc(size));
-    memcpy(copy, world + pa.v, size);
+    memcpy(copy, world + pa, size);
     return copy;
 }
 
-void *kmem_pages(uint32_t order)
+uint64_t boot_take(struct bootinfo *info, uint64_t below, uint64_t size, uint64_t align,
+                   uint32_t type)
 {
-    return keep(calloc(1, PAGE_SIZE << order));
+    if (info != &world_boot || below || align != PAGE_SIZE || type != BOOTINFO_MEM_KERNEL)
+        abort();
+    return (uint64_t)keep(malloc(size));
 }
 
-void kprintf(const char *format, ...)
+void boot_note(const char *format, ...)
 {
     size_t used = strlen(world_log);
     va_list args;
@@ -56,6 +62,15 @@ static void world_reset(void)
         free(world_kept[--world_count]);
     memset(world, 0, sizeof(world));
     world_log[0] = 0;
+}
+
+/* What acpi_init() makes of the RSDP at `at`, of which the loader brought `length` bytes. */
+static void world_read(uint32_t at, uint32_t length)
+{
+    memset(&world_boot, 0, sizeof(world_boot));
+    memcpy(world_boot.rsdp_copy, world + at, length);
+    world_boot.rsdp_copied = length;
+    acpi_init(&world_boot);
 }
 
 static void put_le(uint32_t at, uint64_t value, uint32_t size)

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "boot/bootinfo.h"
+#include "boot/program.h"
 
 #define ARENA_PA 0x100000000ull
 

@@ -2,7 +2,6 @@
 #include "test.h"
 #include "boot/early_map.c"
 
-#define MIB   0x100000ull
 #define AT(n) ((void *)(EARLY_WINDOW_VMA + (n)*LARGE))
 
 uint64_t boot_pd_window[512];

@@ -6,22 +6,6 @@
 
 struct cpu_features features;
 
-void kprintf(const char *format, ...)
-{
-    (void)format;
-}
-
-bool hypervisor_is(const char *name)
-{
-    return name == NULL;
-}
-
-const char *cmdline_get(const char *key)
-{
-    (void)key;
-    return NULL;
-}
-
 TEST(return_stack_fill_keeps_the_stack)
 {
     uint64_t before, after;

@@ -208,3 +208,19 @@ TEST(random_operations_like_an_array)
         CHECK(end());
     }
 }
+
+/* Beside what stays mapped: the end of the slot is the end of 64 bits. */
+TEST(top_slot)
+{
+    uint64_t top = 0xffffffff81000000ull;
+    start();
+    CHECK_EQ(ptab_map(&pt, top, hpa(GIB), 4 * PAGE_SIZE, MAP_READ | MAP_WRITE), OK);
+    CHECK_EQ(unmap(top, 2 * PAGE_SIZE), OK);
+    hpa_t pa;
+    uint64_t leaf, size;
+    CHECK(!ptab_lookup(&pt, top + PAGE_SIZE, &pa, &leaf, &size));
+    CHECK(ptab_lookup(&pt, top + 2 * PAGE_SIZE, &pa, &leaf, &size));
+    CHECK_EQ(pa.v, GIB + 2 * PAGE_SIZE);
+    CHECK_EQ(unmap(top, 4 * PAGE_SIZE), OK);
+    CHECK(end());
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The root task's image: a good one, and every way in which one can lie. */
 #include "test.h"
-#include "kernel/root_elf.c"
+#include "boot/root_elf.c"
 
 #define SIZE 0x4000u
 static union {

@@ -2,32 +2,24 @@
 /* The root task's memory map: holes, the kernel's own ranges, interrupt controllers, memory above
  * 4 GiB, and maps with more pieces than fit. */
 #include "tests/unit/fake/machine.h"
-#include "arch/x86_64/acpi.h"
-#include "arch/x86_64/kpaging.h"
-#include "boot/bootinfo.h"
-#include "kernel/root_mem.c"
+#include "boot/memory.c"
+#include "boot/root_mem.c"
 
-struct acpi_info acpi;
-struct cpu_features features;
-struct kmem_range kmem_range[KMEM_RANGES];
-uint32_t kmem_range_count;
 static struct bootinfo boot;
 static struct root_info info;
 static struct acpi_ioapic ioapics[2];
 static struct acpi_mem_domain nodes[2];
 
-uint64_t kmem_total(void)
+void boot_note(const char *format, ...)
 {
-    return 64 * MIB;
+    (void)format;
 }
 
 static void start(void)
 {
-    memset(&acpi, 0, sizeof(acpi));
     memset(&boot, 0, sizeof(boot));
     memset(&info, 0, sizeof(info));
-    features.phys_bits = 40;
-    kmem_range_count = 0;
+    boot.features.phys_bits = 40;
     dropped = 0;
 }
 
@@ -64,19 +56,16 @@ static bool disjoint(void)
 TEST(an_ordinary_machine)
 {
     start();
-    acpi.lapic_base = 0xfee00000;
-    acpi.ioapic = ioapics;
-    acpi.ioapic_count = 2;
+    boot.acpi.lapic_base = 0xfee00000;
+    boot.acpi.ioapic = ioapics;
+    boot.acpi.ioapic_count = 2;
     ioapics[0].address = 0xfec00000;
     ioapics[1].address = 0xfec01000;
-    acpi.mcfg_base = 0xe0000000;
-    acpi.mem_domain = nodes;
-    acpi.mem_domain_count = 2;
+    boot.acpi.mcfg_base = 0xe0000000;
+    boot.acpi.mem_domain = nodes;
+    boot.acpi.mem_domain_count = 2;
     nodes[0] = (struct acpi_mem_domain){0, 4 * GIB, 0};
     nodes[1] = (struct acpi_mem_domain){4 * GIB, 4 * GIB, 1};
-    kmem_range[0] = (struct kmem_range){0x8000000, 0x4000000};
-    kmem_range[1] = (struct kmem_range){0x2000000, 0x200000};
-    kmem_range_count = 2;
     range(0, 0x9f000, BOOTINFO_MEM_RAM);
     range(0x9f000, 0xa0000, BOOTINFO_MEM_RESERVED);
     range(0x100000, 0x1000000, BOOTINFO_MEM_RAM);
@@ -89,6 +78,10 @@ TEST(an_ordinary_machine)
     range(0x7ff20000, 0x7ff30000, BOOTINFO_MEM_BAD);
     range(0xe0000000, 0xf0000000, BOOTINFO_MEM_RESERVED);
     range(4 * GIB, 6 * GIB, BOOTINFO_MEM_RAM);
+    CHECK_EQ(boot_take(&boot, 0x10000, 0x4000000, 2 * MIB, BOOTINFO_MEM_KERNEL), 0x7be00000);
+    uint64_t own = boot_take(&boot, 0, 0x30000, PAGE_SIZE, BOOTINFO_MEM_ROOT);
+    CHECK_EQ(own, 0x7fed0000); /* the end of the highest RAM below 4 GiB */
+    CHECK_EQ(boot_take(&boot, 0, 3 * GIB, PAGE_SIZE, BOOTINFO_MEM_ROOT), 0);
     root_mem_describe(&boot, &info);
     CHECK(disjoint());
     CHECK_EQ(kind_at(0), -1); /* low memory is kept */
@@ -97,13 +90,11 @@ TEST(an_ordinary_machine)
     CHECK_EQ(kind_at(0x100000), ROOT_MEM_RAM);
     CHECK_EQ(kind_at(0x1000000), -1);
     CHECK_EQ(kind_at(0x1500000), ROOT_MEM_PACKAGE);
-    CHECK_EQ(kind_at(0x1fff000), ROOT_MEM_RAM);
-    CHECK_EQ(kind_at(0x2000000), -1);
-    CHECK_EQ(kind_at(0x21ff000), -1);
-    CHECK_EQ(kind_at(0x2200000), ROOT_MEM_RAM);
-    CHECK_EQ(kind_at(0x8000000), -1);
-    CHECK_EQ(kind_at(0xbfff000), -1);
-    CHECK_EQ(kind_at(0xc000000), ROOT_MEM_RAM);
+    CHECK_EQ(kind_at(0x7bdef000), ROOT_MEM_RAM);
+    CHECK_EQ(kind_at(0x7bdf0000), -1);
+    CHECK_EQ(kind_at(0x7fdff000), -1);
+    CHECK_EQ(kind_at(0x7fe00000), ROOT_MEM_RAM);
+    CHECK_EQ(kind_at(own), ROOT_MEM_SELF);
     CHECK_EQ(kind_at(0x7ff00000), ROOT_MEM_RECLAIM);
     CHECK_EQ(kind_at(0x7ff10000), ROOT_MEM_FIRMWARE);
     CHECK_EQ(kind_at(0x7ff20000), -1);
@@ -120,25 +111,40 @@ TEST(an_ordinary_machine)
     CHECK_EQ(kind_at(1ull << 40), -1);
     for (uint32_t i = 0; i < info.mem_count; i++)
         CHECK_EQ(info.mem[i].node, info.mem[i].base >= 4 * GIB && info.mem[i].base < 8 * GIB);
-    uint64_t own = root_mem_take(&info, 0x30000);
-    CHECK_EQ(own, 0x7fed0000); /* the end of the highest RAM below 4 GiB */
-    CHECK_EQ(kind_at(own), ROOT_MEM_SELF);
-    CHECK(disjoint());
-    CHECK_EQ(root_mem_take(&info, 3 * GIB), 0);
 }
 
-TEST(kernel_ranges_at_the_edges)
+/* Takes at the start, at the end and all of a range; never below 16 MiB nor above 4 GiB. */
+TEST(taking_memory)
 {
     start();
-    kmem_range[0] = (struct kmem_range){0x1000000, 0x200000};
-    kmem_range[1] = (struct kmem_range){0x1e00000, 0x200000};
-    kmem_range[2] = (struct kmem_range){0x1200000, 0x200000};
-    kmem_range_count = 3;
-    range(0x1000000, 0x2000000, BOOTINFO_MEM_RAM);
+    range(0x100000, 0x1400000, BOOTINFO_MEM_RAM);
+    range(0x1500000, 0x1502000, BOOTINFO_MEM_RAM);
+    range(4 * GIB - 0x3000, 4 * GIB + 0x5000, BOOTINFO_MEM_RAM);
+    CHECK_EQ(boot_take(&boot, 0, 0x2000, PAGE_SIZE, BOOTINFO_MEM_ROOT), 4 * GIB - 0x2000);
+    CHECK_EQ(boot.mem_count, 5);
+    CHECK_EQ(boot_take(&boot, 0, 0x2000, PAGE_SIZE, BOOTINFO_MEM_KERNEL), 0x1500000);
+    CHECK_EQ(boot.mem_count, 5);
+    CHECK_EQ(boot_take(&boot, 0x1000, 0x200000, 2 * MIB, BOOTINFO_MEM_KERNEL), 0x1200000);
+    CHECK_EQ(boot.mem_count, 6);
+    CHECK_EQ(boot_take(&boot, 0, 0x200000, 2 * MIB, BOOTINFO_MEM_KERNEL), 0);
+    CHECK_EQ(boot_take(&boot, 0, 0x1ff000, PAGE_SIZE, BOOTINFO_MEM_KERNEL), 0x1000000);
     root_mem_describe(&boot, &info);
     CHECK(disjoint());
-    for (uint64_t at = 0x1000000; at < 0x2000000; at += 0x100000)
-        CHECK_EQ(kind_at(at), at >= 0x1400000 && at < 0x1e00000 ? (int)ROOT_MEM_RAM : -1);
+    CHECK_EQ(kind_at(0x200000), ROOT_MEM_RAM);
+    CHECK_EQ(kind_at(0x1000000), -1);
+    CHECK_EQ(kind_at(0x1500000), -1);
+    CHECK_EQ(kind_at(4 * GIB - 0x3000), ROOT_MEM_RAM);
+    CHECK_EQ(kind_at(4 * GIB - 0x2000), ROOT_MEM_SELF);
+    CHECK_EQ(kind_at(4 * GIB), ROOT_MEM_RAM);
+}
+
+TEST(a_full_map_is_not_cut)
+{
+    start();
+    for (uint64_t i = 0; i < BOOTINFO_MEM_MAX; i++)
+        range(16 * MIB + i * MIB, 17 * MIB + i * MIB - PAGE_SIZE, BOOTINFO_MEM_RAM);
+    CHECK_EQ(boot_take(&boot, 0, PAGE_SIZE, PAGE_SIZE, BOOTINFO_MEM_ROOT), 0);
+    CHECK_EQ(boot.mem_count, BOOTINFO_MEM_MAX);
 }
 
 TEST(too_many_ranges_lose_the_smallest)
@@ -151,15 +157,15 @@ TEST(too_many_ranges_lose_the_smallest)
         range(at, at + size, i % 2 ? BOOTINFO_MEM_RAM : BOOTINFO_MEM_RESERVED);
         at += size;
     }
+    uint64_t own = boot_take(&boot, 0, PAGE_SIZE, PAGE_SIZE, BOOTINFO_MEM_ROOT);
     root_mem_describe(&boot, &info);
     CHECK_EQ(info.mem_count, ROOT_MEM_MAX);
     CHECK(disjoint());
     CHECK_EQ(kind_at(0), ROOT_MEM_PACKAGE);
     CHECK(dropped > 0);
-    CHECK_EQ(kind_at(at - PAGE_SIZE), ROOT_MEM_RAM);
+    CHECK_EQ(kind_at(at - 2 * PAGE_SIZE), ROOT_MEM_RAM);
     CHECK_EQ(kind_at(0x1000), -1);
     /* Its own memory must be in the map, or it cannot be mapped. */
-    uint64_t own = root_mem_take(&info, PAGE_SIZE);
     CHECK(own);
     CHECK_EQ(kind_at(own), ROOT_MEM_SELF);
     CHECK_EQ(kind_at(0), ROOT_MEM_PACKAGE);
@@ -172,7 +178,7 @@ TEST(no_memory_at_all)
     root_mem_describe(&boot, &info);
     CHECK_EQ(info.mem_count, 1);
     CHECK_EQ(kind_at(0x100000), ROOT_MEM_MMIO);
-    CHECK_EQ(root_mem_take(&info, PAGE_SIZE), 0);
+    CHECK_EQ(boot_take(&boot, 0, PAGE_SIZE, PAGE_SIZE, BOOTINFO_MEM_ROOT), 0);
 }
 
 TEST(random_maps_are_disjoint)
@@ -188,15 +194,10 @@ TEST(random_maps_are_disjoint)
             range(at, at + size, 1 + (uint32_t)fake_random(BOOTINFO_MEM_TYPES - 1));
             at += size;
         }
-        kmem_range_count = (uint32_t)fake_random(KMEM_RANGES + 1);
-        for (uint32_t i = 0; i < kmem_range_count; i++)
-            kmem_range[i] = (struct kmem_range){i * 40 * MIB + fake_random(10) * 2 * MIB, 20 * MIB};
-        acpi.lapic_base = fake_random(at / PAGE_SIZE + 1) * PAGE_SIZE;
+        uint64_t pool = boot_take(&boot, PAGE_SIZE, 4 * MIB, 2 * MIB, BOOTINFO_MEM_KERNEL);
+        boot.acpi.lapic_base = fake_random(at / PAGE_SIZE + 1) * PAGE_SIZE;
         root_mem_describe(&boot, &info);
         CHECK(disjoint());
-        for (uint32_t i = 0; i < kmem_range_count; i++) {
-            int kind = kind_at(kmem_range[i].base);
-            CHECK(kind != (int)ROOT_MEM_RAM && kind != -2);
-        }
+        CHECK(!pool || (kind_at(pool - PAGE_SIZE) == -1 && kind_at(pool + 4 * MIB - 1) == -1));
     }
 }

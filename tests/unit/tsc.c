@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "test.h"
 
-#include "arch/x86_64/tsc_math.h"
+#include "lib/tsc_math.h"
 
 TEST(scale_is_exact)
 {

@@ -57,7 +57,17 @@ static int64_t sys_notif_signal(uint32_t notif, uint64_t bits)
 #include "vmm/guest_mem.c"
 #include "vmm/paging_walk.c"
 #include "vmm/task_switch.c"
+#include "abi/kinfo.h"
+static struct kinfo fake_kinfo = {.virt = VIRT_VMX};
+#undef KINFO_VA
+#define KINFO_VA ((uintptr_t)&fake_kinfo)
 #include "vmm/vcpu_exit.c"
+
+/* What stands behind the exit page decides. */
+const char *vmx_rule(const struct vmx_state *s)
+{
+    return s->cr3 == 0x1234 ? "CR3 is 1234" : NULL;
+}
 
 #define RAM  0x10000u
 #define CODE 0x4000u
@@ -344,6 +354,19 @@ TEST(first_end_counts)
     strcpy(page.exit.invalid.rule, "CR4.PAE with EFER.LMA");
     vcpu_exit(&vcpu);
     CHECK(strstr(vmm.end_text, "CR4.PAE with EFER.LMA"));
+    static uint64_t room[512];
+    struct vcpu_page *whole = (void *)room;
+    setup(VCPU_EXIT_INVALID);
+    whole[0] = page;
+    struct vmx_state *state = (void *)((char *)whole + VMX_STATE_OFFSET);
+    vcpu.page = whole;
+    vcpu_exit(&vcpu);
+    CHECK(strstr(vmm.end_text, "no known rule"));
+    setup(VCPU_EXIT_INVALID);
+    state->cr3 = 0x1234;
+    vcpu.page = whole;
+    vcpu_exit(&vcpu);
+    CHECK(strstr(vmm.end_text, "CR3 is 1234"));
     setup(99);
     vcpu_exit(&vcpu);
     CHECK(strstr(vmm.end_text, "exit 99"));

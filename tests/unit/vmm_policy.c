@@ -9,6 +9,9 @@
 #include "abi/kinfo.h"
 #include "abi/status.h"
 static struct kinfo fake_kinfo;
+#define host_cpuid real_host_cpuid
+#include "vmm/host_cpuid.h"
+#undef host_cpuid
 #undef KINFO_VA
 #define KINFO_VA ((uintptr_t)&fake_kinfo)
 
@@ -37,14 +40,15 @@ static int64_t sys_guest_cpuid(uint32_t guest, uint32_t leaf, uint64_t key, uint
 }
 
 /* A CPU with every feature bit: what must be hidden shows. */
-static int64_t sys_host_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t *low, uint64_t *high)
+static struct cpuid_leaf host_cpuid(uint32_t leaf, uint32_t subleaf)
 {
-    *low = *high = ~0ull;
     if (leaf == 0x80000008)
-        *low = 0x3028;
+        return (struct cpuid_leaf){{0x3028, ~0u, ~0u, ~0u}};
     if (leaf == 4 && subleaf == 3)
-        *low = 0;
-    return OK;
+        return (struct cpuid_leaf){{0}};
+    if (leaf == 0xd && subleaf >= 2)
+        return (struct cpuid_leaf){{subleaf == 2 ? 256 : 64, subleaf == 2 ? 576 : 1024, 2, 0}};
+    return (struct cpuid_leaf){{~0u, ~0u, ~0u, ~0u}};
 }
 
 static int64_t sys_guest_msr(uint32_t guest, uint32_t first, uint32_t count, uint32_t rule,
@@ -57,6 +61,7 @@ static int64_t sys_guest_msr(uint32_t guest, uint32_t first, uint32_t count, uin
 
 #include "vmm/cpu_features.c"
 #include "vmm/cpuid.c"
+#include "vmm/host_cpuid.c"
 #include "vmm/msr.c"
 
 static jmp_buf refused_at;
@@ -80,6 +85,7 @@ static bool build(uint32_t vendor, uint32_t vcpus, const char *feature, uint32_t
     memset(&vmm, 0, sizeof(vmm));
     fake_kinfo.vendor = vendor;
     fake_kinfo.tsc_khz = 2500000;
+    fake_kinfo.xcr0 = 0xe7;
     vmm.config = &config;
     config.vcpus = vcpus;
     config.has_kvm_pv = 1;
@@ -114,6 +120,28 @@ TEST(table_is_well_formed)
                 CHECK(entries[i].leaf != entries[j].leaf ||
                       entries[i].subleaf != entries[j].subleaf);
     }
+}
+
+/* As the masks decide, by leaf. */
+TEST(masks)
+{
+    struct cpuid_leaf r = host_cpuid_policy(1, 0, 0xe7);
+    CHECK_EQ(r.reg[CPUID_ECX] & (1u << 3 | 1u << 5 | 1u << 15 | 1u << 27), 0);
+    CHECK_EQ(r.reg[CPUID_ECX] >> 21 & 1, 1);
+    CHECK_EQ(r.reg[CPUID_EDX] & (1u << 21 | 1u << 22), 0);
+    CHECK_EQ(host_cpuid_policy(0x80000001, 0, 0xe7).reg[CPUID_ECX] & (1u << 2 | 1u << 9), 0);
+    CHECK_EQ(host_cpuid_policy(0x8000000a, 0, 0xe7).reg[CPUID_EDX], 0);
+    CHECK_EQ(host_cpuid_policy(0xa, 0, 0xe7).reg[CPUID_EAX], 0);
+    CHECK_EQ(host_cpuid_policy(0x40000000, 0, 0xe7).reg[CPUID_EBX], 0);
+    CHECK_EQ(host_cpuid_policy(7, 0, 0xe7).reg[CPUID_EBX] >> 16 & 1, 1);
+    CHECK_EQ(host_cpuid_policy(7, 1, 0xe7).reg[CPUID_EAX], 0);
+    CHECK_EQ(host_cpuid_policy(0xd, 0, 0xe7).reg[CPUID_EAX], 0xe7);
+    CHECK_EQ(host_cpuid_policy(0xd, 0, 0xe7).reg[CPUID_ECX], 1024 + 64);
+    CHECK_EQ(host_cpuid_policy(0xd, 0, 3).reg[CPUID_ECX], 576);
+    CHECK_EQ(host_cpuid_policy(0xd, 9, 0xe7).reg[CPUID_EAX], 0);
+    CHECK_EQ(host_cpuid_policy(7, 0, 7).reg[CPUID_EBX] >> 16 & 1, 0); /* AVX-512 and its state */
+    CHECK_EQ(host_cpuid_policy(1, 0, 0).reg[CPUID_ECX] & (1u << 26 | 1u << 28), 0);
+    CHECK_EQ(host_cpuid_policy(0xd, 0, 0).reg[CPUID_EAX], 0);
 }
 
 TEST(hidden_and_shown)
