@@ -45,7 +45,7 @@
 #ifndef FAKE_CPUS
 #define FAKE_CPUS 4u
 #endif
-#define FAKE_KHZ  1000000u /* the fake TSC counts nanoseconds */
+#define FAKE_KHZ 1000000u /* the fake TSC counts nanoseconds */
 
 static struct cpu fake_cpus[FAKE_CPUS];
 static struct cpu *fake_cpu_list[FAKE_CPUS];
