@@ -26,6 +26,7 @@ struct sim_context {
     bool wants;              /* its thread can run */
     bool sleeps;             /* blocks after bursts */
     uint32_t on;             /* 1 + CPU that executes it; 0: none */
+    uint32_t was_at;
     uint64_t burst_left;
     uint64_t ran;   /* booked since `since` */
     uint64_t since; /* it has these parameters */
@@ -250,9 +251,14 @@ static inline void sim_shutdown(uint32_t cpu)
         c->idle_since = fake_tsc;
         sched_online(cpu);
         c->offline = false;
-    } else {
-        c->offline = sched_offline(cpu);
+        return;
     }
+    for (uint32_t i = 0; i < shape.contexts; i++)
+        sim[i].was_at = sim[i].sc.cpu;
+    c->offline = sched_offline(cpu);
+    for (uint32_t i = 0; i < shape.contexts; i++)
+        if (sim_reserved(&sim[i]) && sim[i].sc.cpu != sim[i].was_at)
+            sim_accept(&sim[i], &sim[i].config); /* it began anew elsewhere */
 }
 
 static inline void sim_start(struct sim_shape with)

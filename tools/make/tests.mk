@@ -48,11 +48,14 @@ guests: $(GUEST_ELF) ## build the test guests (tests/guest, tests/bench)
 CHECK_IMAGES := $(B)/mullion.elf $(B)/mullion.efi $(PACKAGE_PROGRAMS) $(B)/ring3/ktest
 export B CACHE
 
-.PHONY: package-programs check check-unit check-fuzz check-guest check-e2e fuzz bench
+.PHONY: package-programs check check-model check-unit check-fuzz check-guest check-e2e fuzz bench
 package-programs: $(PACKAGE_PROGRAMS)
 
-check: ## source, unit, fuzz corpora, guests, end to end, both vendors
-	@tests/check source unit fuzz guest e2e
+check: ## source, model, unit, fuzz corpora, guests, end to end, both vendors
+	@tests/check source model unit fuzz guest e2e
+
+check-model: ## the protocol between CPUs, in every state, by spin
+	@tests/check model
 
 check-unit: $(UNIT_BIN) ## unit tests, under ASan and UBSan
 	@tests/check --built unit
