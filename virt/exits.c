@@ -42,6 +42,12 @@ static enum verdict exit_nmi_window(struct vcpu *vcpu)
     return RUN;
 }
 
+static enum verdict exit_timer(struct vcpu *vcpu)
+{
+    vcpu_note(vcpu, REQ_TIMER);
+    return RUN;
+}
+
 static enum verdict exit_pio(struct vcpu *vcpu)
 {
     const struct vexit_info *x = &vcpu->x;
@@ -268,6 +274,7 @@ const exit_handler exit_handlers[VEXITS] = {
     [VEXIT_INTR] = exit_intr,
     [VEXIT_WINDOW] = exit_window,
     [VEXIT_NMI_WINDOW] = exit_nmi_window,
+    [VEXIT_TIMER] = exit_timer,
     [VEXIT_PIO] = exit_pio,
     [VEXIT_NPF] = exit_npf,
     [VEXIT_CPUID] = exit_cpuid,

@@ -16,6 +16,7 @@ enum vexit {
     VEXIT_INTR,       /* host interrupt or NMI: leave() lets it in */
     VEXIT_WINDOW,     /* the guest can take an interrupt now (asked for with IRQ_WINDOW) */
     VEXIT_NMI_WINDOW, /* NMIs may have become possible */
+    VEXIT_TIMER,      /* lapic.due has passed */
     VEXIT_PIO,        /* x.port, x.size, x.flags, x.next_rip */
     VEXIT_NPF,        /* x.gpa, x.flags (MMIO_*), x.gla */
     VEXIT_CPUID,
@@ -85,7 +86,7 @@ struct virt_ops {
     /* Between enter and leave: runs until the next exit. Takes vcpu->event, and vcpu->flush; keeps
      * vcpu->rax, rip, block, stepping and the upper half of lapic.tpr (CR8) current; fills vcpu->x.
      * An event whose delivery was cut short is back in vcpu->event; irq.state tells whether an
-     * offered interrupt was taken. */
+     * offered interrupt was taken. With ASSIST_PREEMPT_TIMER ends the guest at lapic.due. */
     enum vexit (*run)(struct vcpu *vcpu);
     /* vcpu->irq changed: offer that vector (when IF, shadow and, unless ignore_tpr, CR8 allow it),
      * open a window, or withdraw. Not delivered at once; stays offered until taken. */

@@ -12,6 +12,7 @@
 #include "virt/guest.h"
 #include "virt/init.h"
 #include "virt/lazy.h"
+#include "virt/vlapic_timer.h"
 
 /* REQ_KICK while the owner is not in vcpu_run stays set and ends the next one. */
 void vcpu_request(struct vcpu *vcpu, uint32_t bits)
@@ -191,6 +192,7 @@ static enum verdict wait(struct thread *thread, struct vcpu *vcpu)
         /* In wait-for-SIPI interrupts stay pending; only the request bits are consumed. */
         serve_inside(vcpu);
     }
+    vlapic_timer_sleep(&vcpu->lapic);
     if (!thread_sleep(thread, WAIT_VCPU, &vcpu->requests))
         return RUN;
     /* A waker that looked at the thread's state just before it was asleep did nothing: look again.
@@ -250,6 +252,8 @@ enum vcpu_outcome vcpu_resume(struct thread *thread, struct vcpu *vcpu)
         pv_steal(vcpu);
     while (outside(cpu, thread, vcpu, &outcome) == RUN) {
         lazy_load(cpu, vcpu);
+        if (unlikely(vcpu->lapic.sleeps))
+            vlapic_timer_wake(&vcpu->lapic);
         uint64_t start = rdtsc();
         virt->enter(vcpu);
         enum verdict verdict;

@@ -45,7 +45,9 @@ struct vlapic {
     uint64_t deadline;     /* guest's IA32_TSC_DEADLINE, 0: not armed */
     uint64_t timer_start;  /* host TSC at which the running count began */
     uint64_t timer_period; /* TSC cycles of timer_initial; 0: stopped */
+    uint64_t due;          /* host TSC at which the timer runs out; 0: stopped */
     struct timer timer;
+    bool sleeps; /* `timer` stands in for the CPU's preemption timer */
 };
 
 struct vcpu;

@@ -4,6 +4,7 @@
 
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/platform.h"
+#include "kernel/machine.h"
 #include "virt/vcpu.h"
 
 #define MODE_MASK     0x60000u
@@ -42,9 +43,38 @@ void vlapic_timer_init(struct vlapic *lapic)
     timer_init(&lapic->timer, timer_fire);
 }
 
+static void arm(struct vlapic *lapic, uint64_t tsc)
+{
+    lapic->due = tsc;
+    if (!(virt_assists & ASSIST_PREEMPT_TIMER))
+        timer_arm(&lapic->timer, tsc);
+}
+
+static void disarm(struct vlapic *lapic)
+{
+    lapic->due = 0;
+    if (!(virt_assists & ASSIST_PREEMPT_TIMER))
+        timer_disarm(&lapic->timer);
+}
+
+void vlapic_timer_sleep(struct vlapic *lapic)
+{
+    if (lapic->due && (virt_assists & ASSIST_PREEMPT_TIMER)) {
+        timer_arm(&lapic->timer, lapic->due);
+        lapic->sleeps = true;
+    }
+}
+
+void vlapic_timer_wake(struct vlapic *lapic)
+{
+    if (lapic->sleeps)
+        timer_disarm(&lapic->timer);
+    lapic->sleeps = false;
+}
+
 void vlapic_timer_stop(struct vlapic *lapic)
 {
-    timer_disarm(&lapic->timer);
+    disarm(lapic);
     lapic->timer_period = 0;
     lapic->deadline = 0;
 }
@@ -60,7 +90,7 @@ static void start(struct vlapic *lapic, uint64_t now)
 {
     lapic->timer_start = now;
     lapic->timer_period = period_of(lapic);
-    timer_arm(&lapic->timer, now + lapic->timer_period);
+    arm(lapic, now + lapic->timer_period);
 }
 
 void vlapic_timer_set_initial(struct vcpu *vcpu, uint32_t value)
@@ -86,7 +116,7 @@ void vlapic_timer_set_divide(struct vcpu *vcpu, uint32_t value)
     uint64_t remaining = counts_to_tsc(lapic, left);
     lapic->timer_period = period_of(lapic);
     lapic->timer_start = now + remaining - lapic->timer_period;
-    timer_arm(&lapic->timer, now + remaining);
+    arm(lapic, now + remaining);
 }
 
 uint32_t vlapic_timer_current(const struct vlapic *lapic)
@@ -116,18 +146,18 @@ void vlapic_set_deadline(struct vcpu *vcpu, uint64_t guest_tsc)
         return;
     lapic->deadline = guest_tsc;
     if (!guest_tsc) {
-        timer_disarm(&lapic->timer);
+        disarm(lapic);
         return;
     }
     /* Compared in guest time, where neither side has wrapped. */
     uint64_t now = rdtsc();
     if (guest_tsc <= now + vcpu->tsc_offset) {
-        timer_disarm(&lapic->timer);
+        disarm(lapic);
         vcpu_note(vcpu, REQ_TIMER);
         return;
     }
     uint64_t wait = guest_tsc - (now + vcpu->tsc_offset);
-    timer_arm(&lapic->timer, wait > UINT64_MAX / 2 ? UINT64_MAX / 2 + now : now + wait);
+    arm(lapic, wait > UINT64_MAX / 2 ? UINT64_MAX / 2 + now : now + wait);
 }
 
 void vlapic_tsc_changed(struct vcpu *vcpu)
@@ -148,22 +178,22 @@ void vlapic_timer_expired(struct vcpu *vcpu)
             vlapic_set_deadline(vcpu, lapic->deadline);
             return;
         }
-        lapic->deadline = 0;
+        lapic->deadline = lapic->due = 0;
     } else {
         if (!lapic->timer_period)
             return;
         uint64_t end = lapic->timer_start + lapic->timer_period;
         if (now < end) {
-            timer_arm(&lapic->timer, end);
+            arm(lapic, end);
             return;
         }
         if (mode(lapic) == MODE_PERIODIC) {
             /* Periods that passed unseen are not made up for: one interrupt tells of all. */
             lapic->timer_start +=
                 (now - end) / lapic->timer_period * lapic->timer_period + lapic->timer_period;
-            timer_arm(&lapic->timer, lapic->timer_start + lapic->timer_period);
+            arm(lapic, lapic->timer_start + lapic->timer_period);
         } else {
-            lapic->timer_period = 0;
+            lapic->timer_period = lapic->due = 0;
         }
     }
     vcpu->stat[STAT_TIMER]++;

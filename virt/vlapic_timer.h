@@ -10,5 +10,9 @@ void vlapic_timer_stop(struct vlapic *lapic);
 void vlapic_timer_set_initial(struct vcpu *vcpu, uint32_t value);
 void vlapic_timer_set_divide(struct vcpu *vcpu, uint32_t value);
 uint32_t vlapic_timer_current(const struct vlapic *lapic);
+/* With ASSIST_PREEMPT_TIMER the host's timer is armed only from the time the vCPU goes to sleep
+ * until it is entered again. */
+void vlapic_timer_sleep(struct vlapic *lapic);
+void vlapic_timer_wake(struct vlapic *lapic);
 
 #endif

@@ -87,6 +87,19 @@ static void prepare_rare(struct vcpu *vcpu, struct vmx_vcpu *vmx)
     }
 }
 
+/* Rounded up: the timer's first step comes anywhere within a step's time, and an exit before the
+ * time is one in vain. */
+static inline void set_timer(struct vmx_vcpu *vmx, uint64_t due)
+{
+    uint32_t value = UINT32_MAX; /* ends the guest sooner or later, and nothing comes of it */
+    if (due) {
+        uint64_t now = rdtsc(), steps = ((due - now) >> vmx_caps.timer_rate) + 2;
+        value = due <= now ? 0 : steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX;
+    }
+    if (value != vmx->timer)
+        vmwrite32(VMCS_PREEMPTION_TIMER, vmx->timer = value);
+}
+
 static inline void prepare(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 {
     if (vcpu->rip != vmx->rip)
@@ -97,6 +110,8 @@ static inline void prepare(struct vcpu *vcpu, struct vmx_vcpu *vmx)
         prepare_rare(vcpu, vmx);
     if (unlikely(vmx->vapic[TPR] != vcpu->lapic.tpr))
         vmx->vapic[TPR] = vcpu->lapic.tpr;
+    if (vmx_caps.timer)
+        set_timer(vmx, vcpu->lapic.due);
     if (unlikely(vcpu->spec_ctrl != 0))
         wrmsr(MSR_SPEC_CTRL, vcpu->spec_ctrl);
     if (unlikely(mitigations.verw | mitigations.l1d_flush))

@@ -175,6 +175,8 @@ enum vexit vmx_decode(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason)
         return decode_ept(vcpu);
     case VMX_EXIT_INT_WINDOW:
         return vcpu->irq.state == IRQ_WINDOW ? VEXIT_WINDOW : VEXIT_AGAIN;
+    case VMX_EXIT_PREEMPTION_TIMER:
+        return VEXIT_TIMER;
     case VMX_EXIT_NMI_WINDOW:
         return VEXIT_NMI_WINDOW;
     case VMX_EXIT_TPR:

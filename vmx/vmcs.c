@@ -228,6 +228,8 @@ static void write_controls(const struct vmx_vcpu *vmx)
         vmwrite64(VMCS_VIRTUAL_APIC_ADDRESS, kva_to_hpa(vmx->vapic).v);
         vmwrite32(VMCS_TPR_THRESHOLD, 0);
     }
+    if (c->timer)
+        vmwrite32(VMCS_PREEMPTION_TIMER, vmx->timer);
     if (c->pause_loop) {
         vmwrite32(VMCS_PLE_GAP, PLE_GAP);
         vmwrite32(VMCS_PLE_WINDOW, PLE_WINDOW);

@@ -80,6 +80,7 @@ typedef struct {
 #define VMCS_GUEST_INTERRUPTIBILITY   VMCS32(0x4824)
 #define VMCS_GUEST_ACTIVITY           VMCS32(0x4826)
 #define VMCS_GUEST_SYSENTER_CS        VMCS32(0x482a)
+#define VMCS_PREEMPTION_TIMER         VMCS32(0x482e)
 #define VMCS_HOST_SYSENTER_CS         VMCS32(0x4c00)
 
 #define VMCS_CR0_MASK             VMCSN(0x6000)
@@ -162,6 +163,7 @@ static inline void vmwriten(vmcsn_t f, uint64_t value)
 #define PIN_EXTINT       (1u << 0)
 #define PIN_NMI          (1u << 3)
 #define PIN_VIRTUAL_NMIS (1u << 5)
+#define PIN_TIMER        (1u << 6) /* VMX-preemption timer */
 
 /* Primary processor-based controls. */
 #define PRIMARY_INT_WINDOW  (1u << 2)
@@ -259,6 +261,7 @@ enum vmx_exit {
     VMX_EXIT_EPT_VIOLATION = 48,
     VMX_EXIT_EPT_MISCONFIGURATION = 49,
     VMX_EXIT_INVEPT = 50,
+    VMX_EXIT_PREEMPTION_TIMER = 52,
     VMX_EXIT_INVVPID = 53,
     VMX_EXIT_WBINVD = 54,
     VMX_EXIT_XSETBV = 55,

@@ -14,6 +14,7 @@
 
 #define MSR_VMX_BASIC      0x480u
 #define MSR_VMX_PIN        0x481u /* primary 482, exit 483, entry 484; true ones from 48d on */
+#define MSR_VMX_MISC       0x485u
 #define MSR_VMX_CR0_FIXED0 0x486u
 #define MSR_VMX_SECONDARY  0x48bu
 #define MSR_VMX_EPT_VPID   0x48cu
@@ -107,7 +108,8 @@ static bool find_controls(void)
     second |= cmdline_has("novpid") ? 0 : SECONDARY_VPID;
     second |= cmdline_has("nopausefilter") ? 0 : SECONDARY_PAUSE_LOOP;
     /* Without true controls CR3 accesses would exit. */
-    if (!controls("pin-based", first, PIN_NEEDED, 0, 0, &c->pin) ||
+    uint32_t timer = cmdline_has("nopreempttimer") ? 0 : PIN_TIMER;
+    if (!controls("pin-based", first, PIN_NEEDED, timer, 0, &c->pin) ||
         !controls("primary", first + 1, PRIMARY_NEEDED, tpr | bitmaps,
                   PRIMARY_CR3_LOAD | PRIMARY_CR3_STORE, &c->primary) ||
         !controls("secondary", MSR_VMX_SECONDARY, SECONDARY_NEEDED, second, 0, &c->secondary) ||
@@ -119,6 +121,8 @@ static bool find_controls(void)
     c->unrestricted = (c->secondary & SECONDARY_UNRESTRICTED) != 0;
     c->vpid = (c->secondary & SECONDARY_VPID) != 0;
     c->pause_loop = (c->secondary & SECONDARY_PAUSE_LOOP) != 0;
+    c->timer = (c->pin & PIN_TIMER) != 0;
+    c->timer_rate = rdmsr(MSR_VMX_MISC) & 0x1f;
     if (!c->tpr_shadow)
         c->primary |= PRIMARY_CR8_LOAD | PRIMARY_CR8_STORE;
     c->primary &= ~(PRIMARY_INT_WINDOW | PRIMARY_NMI_WINDOW);
@@ -179,13 +183,15 @@ static bool vmx_probe(void)
     }
     const struct vmx_caps *c = &vmx_caps;
     virt_assists |= ASSIST_NEXT_RIP | (c->unrestricted ? ASSIST_UNRESTRICTED : 0) |
-                    (c->vpid ? ASSIST_FLUSH_ASID : 0) | (c->pause_loop ? ASSIST_PAUSE_FILTER : 0);
-    kprintf("vmx: unrestricted guest %d, VPID %d, TPR shadow %d, MSR bitmap %d, pause %d, pages up "
-            "to %s\n",
-            c->unrestricted, c->vpid, c->tpr_shadow, c->msr_bitmaps, c->pause_loop,
-            ept_format.max_level == 3   ? "1 GiB"
-            : ept_format.max_level == 2 ? "2 MiB"
-                                        : "4 KiB");
+                    (c->vpid ? ASSIST_FLUSH_ASID : 0) | (c->pause_loop ? ASSIST_PAUSE_FILTER : 0) |
+                    (c->timer ? ASSIST_PREEMPT_TIMER : 0);
+    kprintf(
+        "vmx: unrestricted guest %d, VPID %d, TPR shadow %d, MSR bitmap %d, pause %d, timer %d, "
+        "pages up to %s\n",
+        c->unrestricted, c->vpid, c->tpr_shadow, c->msr_bitmaps, c->pause_loop, c->timer,
+        ept_format.max_level == 3   ? "1 GiB"
+        : ept_format.max_level == 2 ? "2 MiB"
+                                    : "4 KiB");
     return true;
 }
 

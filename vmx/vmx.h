@@ -14,7 +14,8 @@ struct vmx_caps {
     uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
     uint64_t cr0_guest, cr4_guest; /* bits that a guest changes without an exit */
     uint64_t eptp_bits;
-    bool unrestricted, vpid, tpr_shadow, msr_bitmaps, pause_loop;
+    bool unrestricted, vpid, tpr_shadow, msr_bitmaps, pause_loop, timer;
+    uint8_t timer_rate; /* TSC bit whose changes the preemption timer counts */
     bool invept_single;
 };
 extern struct vmx_caps vmx_caps;
@@ -41,7 +42,7 @@ struct vmx_vcpu {
     uint16_t vpid;    /* 0: none */
     uint64_t eptp;
     /* Copies of what the VMCS holds, to write only what changes. */
-    uint32_t primary, interruptibility, threshold;
+    uint32_t primary, interruptibility, threshold, timer;
     uint64_t rip, host_rsp, host_cr0, host_cr3;
     /* Registers that VMX does not switch. */
     uint64_t star, lstar, cstar, sfmask, kernel_gs, cr2, dr6;

@@ -396,6 +396,41 @@ TEST(timer_deadline)
     CHECK_EQ(expire(5000), 1);
 }
 
+/* The CPU ends the guest by itself: the host's timer is armed only for a vCPU that sleeps. */
+TEST(timer_of_the_cpu)
+{
+    fake_world();
+    virt_assists = ASSIST_PREEMPT_TIMER;
+    struct vlapic *l = &v(0)->lapic;
+    l->lvt[LVT_TIMER] = 0x40000 | 0x41;
+    vlapic_set_deadline(v(0), fake_tsc + 1000);
+    CHECK_EQ(l->due, fake_tsc + 1000);
+    CHECK(!fake_armed);
+    vlapic_timer_sleep(l);
+    CHECK_EQ(fake_armed->deadline, fake_tsc + 1000);
+    vlapic_timer_wake(l);
+    CHECK(!fake_armed);
+    vlapic_timer_expired(v(0)); /* an exit before the time */
+    CHECK_EQ(l->due, fake_tsc + 1000);
+    CHECK(!pending(0, 0x41));
+    fake_wait(1000);
+    vlapic_timer_expired(v(0));
+    CHECK(pending(0, 0x41));
+    CHECK_EQ(l->due, 0);
+    vlapic_timer_sleep(l);
+    CHECK(!fake_armed);
+    l->lvt[LVT_TIMER] = 0x20000 | 0x41; /* periodic, by 1 */
+    l->timer_divide = 0xb;
+    vlapic_timer_set_initial(v(0), 100000);
+    uint64_t first = l->due;
+    fake_wait(first - fake_tsc);
+    vlapic_timer_expired(v(0));
+    CHECK_EQ(l->due, first + 200000);
+    vlapic_timer_stop(l);
+    CHECK_EQ(l->due, 0);
+    virt_assists = 0;
+}
+
 TEST(init_keeps_identity)
 {
     fake_world();

@@ -76,6 +76,7 @@ static inline void cpu_pause(void)
 #include "virt/vlapic_timer.h"
 
 struct cpu_features features;
+uint64_t virt_assists;
 uint64_t tsc_khz = 2000000; /* two cycles a nanosecond */
 spinlock_t object_lock;
 
