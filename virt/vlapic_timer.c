@@ -29,7 +29,8 @@ static uint32_t divisor(const struct vlapic *lapic)
 /* At most 2^32 counts by 128, and a TSC below 2^23 kHz: fits. */
 static uint64_t counts_to_tsc(const struct vlapic *lapic, uint32_t counts)
 {
-    return (uint64_t)counts * divisor(lapic) * tsc_khz / 1000000;
+    uint64_t cycles = (uint64_t)counts * divisor(lapic) * tsc_khz / 1000000;
+    return counts ? MAX(cycles, 1) : 0;
 }
 
 static void timer_fire(struct timer *timer)
@@ -171,17 +172,17 @@ void vlapic_timer_expired(struct vcpu *vcpu)
 {
     struct vlapic *lapic = &vcpu->lapic;
     uint64_t now = rdtsc();
+    if (!lapic->deadline && !lapic->timer_period) {
+        lapic->due = 0;
+        return;
+    }
     if (mode(lapic) == MODE_DEADLINE) {
-        if (!lapic->deadline)
-            return;
         if (now + vcpu->tsc_offset < lapic->deadline) {
             vlapic_set_deadline(vcpu, lapic->deadline);
             return;
         }
         lapic->deadline = lapic->due = 0;
     } else {
-        if (!lapic->timer_period)
-            return;
         uint64_t end = lapic->timer_start + lapic->timer_period;
         if (now < end) {
             arm(lapic, end);

@@ -428,6 +428,20 @@ TEST(timer_of_the_cpu)
     CHECK_EQ(l->due, first + 200000);
     vlapic_timer_stop(l);
     CHECK_EQ(l->due, 0);
+    /* a count shorter than a cycle of a slow TSC ends as well */
+    tsc_khz = 50000;
+    l->lvt[LVT_TIMER] = 0x41;
+    targets(0x41);
+    vlapic_timer_set_initial(v(0), 1);
+    CHECK_EQ(l->due, fake_tsc + 1);
+    fake_wait(1);
+    vlapic_timer_expired(v(0));
+    CHECK(pending(0, 0x41));
+    CHECK_EQ(l->due, 0);
+    l->due = 1; /* of nothing */
+    vlapic_timer_expired(v(0));
+    CHECK_EQ(l->due, 0);
+    tsc_khz = 2000000;
     virt_assists = 0;
 }
 
