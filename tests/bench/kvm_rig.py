@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The rival's rig: Debian's cloud kernel with kvm-amd and Debian's own QEMU in an initramfs, which
+"""The rival's rig: Debian's cloud kernel with KVM and Debian's own QEMU in an initramfs, which
 runs the same guest programs under KVM, on the same emulated machine."""
 
 import hashlib
@@ -24,7 +24,7 @@ b=/bin/busybox
 $b mount -t proc proc /proc
 $b mount -t sysfs sys /sys
 $b mount -t devtmpfs dev /dev
-for m in irqbypass kvm kvm-amd; do $b insmod /modules/$m.ko || echo "kvm_rig: cannot load $m"; done
+for m in irqbypass kvm VENDOR; do $b insmod /modules/$m.ko || echo "kvm_rig: cannot load $m"; done
 echo 4 > /proc/sys/kernel/printk
 """
 # First touches are of 4 KiB pages; all else runs with huge pages as Debian has them.
@@ -42,8 +42,13 @@ until $b grep -q passed /tmp/out 2>/dev/null; do $b usleep 20000; done
 echo "== memory"; $b grep ^VmRSS /proc/$pid/status; echo "== end memory"
 $b kill -9 $pid
 run linux -m 256 -kernel /linux -initrd /linux.cpio -append '{cmdline}'
+$b sleep 1  # the serial line is slower than the power switch
 $b poweroff -f
 """
+
+
+def setup(vendor="kvm-amd"):
+    return SETUP.replace("VENDOR", vendor)
 
 
 def closure(program):
@@ -60,14 +65,14 @@ def firmware(name):
     return None
 
 
-def modules(folder):
-    wanted = {"irqbypass.ko", "kvm.ko", "kvm-amd.ko"}
+def modules(folder, vendor):
+    wanted = {"irqbypass.ko", "kvm.ko", vendor + ".ko"}
     for root, _, files in os.walk(folder):
         for name in wanted & set(files):
             yield name, os.path.join(root, name)
 
 
-def archive(kernel, module_folder, programs, script, files):
+def archive(kernel, module_folder, programs, script, files, vendor="kvm-amd"):
     """The initramfs: Debian's QEMU with all it needs, KVM's modules, programs (name to path), files
     (name to bytes), and the script as first process."""
     out = cpio.Archive()
@@ -82,7 +87,7 @@ def archive(kernel, module_folder, programs, script, files):
         path = firmware(name)
         if path:
             out.copy(path, "usr/share/qemu/" + name)
-    for name, path in modules(module_folder):
+    for name, path in modules(module_folder, vendor):
         out.copy(path, "modules/" + name)
     for name, path in programs.items():
         out.copy(path, name)
@@ -93,9 +98,9 @@ def archive(kernel, module_folder, programs, script, files):
     return out.bytes()
 
 
-def bench_archive(kernel, module_folder, programs, linux_initrd, cmdline):
-    script = SETUP + BENCH.format(qemu=GUEST_QEMU, cmdline=cmdline)
-    return archive(kernel, module_folder, programs, script, {"linux.cpio": linux_initrd})
+def bench_archive(kernel, module_folder, programs, linux_initrd, cmdline, vendor="kvm-amd"):
+    script = setup(vendor) + BENCH.format(qemu=GUEST_QEMU, cmdline=cmdline)
+    return archive(kernel, module_folder, programs, script, {"linux.cpio": linux_initrd}, vendor)
 
 
 def key(kernel, initrd):

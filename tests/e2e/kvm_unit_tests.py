@@ -98,7 +98,7 @@ def run_mullion(entry):
 def run_kvm(chosen):
     """All tests in one boot of the KVM rig: {name: output}."""
     kernel, modules = debian.cloud_kernel(harness.CACHE)
-    lines = [kvm_rig.SETUP]
+    lines = [kvm_rig.setup()]
     for entry in chosen:
         lines.append(f"$b timeout -s KILL {LIMIT} /run {entry.name} -m {entry.memory} -smp {entry.cpus}"
                      " -device isa-debug-exit,iobase=0xf4 -device pc-testdev -device pci-testdev"

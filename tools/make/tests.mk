@@ -69,5 +69,5 @@ TIME ?= 60
 fuzz: $(FUZZ_BIN) ## fuzz each target for TIME=60 seconds, keep new inputs in build/fuzz
 	@tests/fuzz/run --time $(TIME) $(FUZZ_SRC:tests/fuzz/%.c=%)
 
-bench: $(GUEST_ELF) $(CHECK_IMAGES) ## what exits, Linux, memory cost: bare, Mullion, KVM (BENCH=--fresh)
+bench: $(GUEST_ELF) $(CHECK_IMAGES) ## what exits, Linux, memory cost: bare, Mullion, KVM (BENCH="amd|intel --fresh")
 	@tests/bench/run $(BENCH)
