@@ -84,6 +84,14 @@ bool event_extint(const struct vcpu *vcpu)
            vlapic_extint(&vcpu->lapic);
 }
 
+/* A CPU that delivers by itself takes what is pending out of the virtual-APIC page. */
+static void delegate(struct vcpu *vcpu)
+{
+    if (vlapic_delegate(&vcpu->lapic) && vcpu->pv.eoi_armed)
+        pv_eoi_sync(vcpu, true); /* an EOI does not exit any more: nothing to save */
+    virt->offer(vcpu);
+}
+
 void event_update(struct vcpu *vcpu)
 {
     if (vcpu->nmi_pending && !(vcpu->block & (VCPU_BLOCK_NMI | VCPU_BLOCK_SHADOW)) &&
@@ -95,6 +103,8 @@ void event_update(struct vcpu *vcpu)
     if (vcpu->pv.eoi_early)
         pv_eoi_disarm(vcpu);
     vlapic_give_back(&vcpu->lapic);
+    if (vcpu->lapic.page)
+        delegate(vcpu);
     if (vcpu->event_vector) {
         offer(vcpu, IRQ_OFFERED, IRQ_FROM_EVENT, (uint8_t)vcpu->event_vector, true);
         return;
@@ -102,6 +112,10 @@ void event_update(struct vcpu *vcpu)
     /* An ExtINT's vector is known only to the VMM's PIC, so the VMM is asked once it can go in. */
     if (event_extint(vcpu)) {
         offer(vcpu, IRQ_WINDOW, IRQ_FROM_EVENT, 0, true);
+        return;
+    }
+    if (vcpu->lapic.direct) {
+        offer(vcpu, IRQ_IDLE, IRQ_FROM_LAPIC, 0, false);
         return;
     }
     if (vcpu->pv.eoi_armed)
@@ -139,7 +153,8 @@ bool event_wakes(struct vcpu *vcpu)
         return true;
     if (!(virt->get(vcpu, VREG_RFLAGS) & RFLAGS_IF))
         return false;
+    const struct vlapic *lapic = &vcpu->lapic;
     if (vcpu->irq.state == IRQ_IDLE)
-        return false;
-    return vcpu->irq.ignore_tpr || vcpu->irq.vector >> 4 > vcpu->lapic.tpr >> 4;
+        return lapic->direct && vlapic_irr_highest(lapic) >> 4 > vlapic_ppr(lapic) >> 4;
+    return vcpu->irq.ignore_tpr || vcpu->irq.vector >> 4 > lapic->tpr >> 4;
 }

@@ -48,6 +48,21 @@ static enum verdict exit_timer(struct vcpu *vcpu)
     return RUN;
 }
 
+static enum verdict exit_eoi(struct vcpu *vcpu)
+{
+    vcpu->stat[STAT_EOI]++;
+    vcpu->x.insn_len = vcpu->x.insn_count = 0;
+    vcpu->page->exit.eoi.vector = vcpu->x.vector;
+    return vcpu_to_vmm(vcpu, VCPU_EXIT_EOI, VCPU_GROUP_CORE);
+}
+
+/* A trap: the instruction is done. */
+static enum verdict exit_apic_write(struct vcpu *vcpu)
+{
+    (void)vlapic_wrmsr(vcpu, X2APIC_MSR_FIRST + vcpu->x.number, &vcpu->x.info);
+    return RUN;
+}
+
 static enum verdict exit_pio(struct vcpu *vcpu)
 {
     const struct vexit_info *x = &vcpu->x;
@@ -275,6 +290,8 @@ const exit_handler exit_handlers[VEXITS] = {
     [VEXIT_WINDOW] = exit_window,
     [VEXIT_NMI_WINDOW] = exit_nmi_window,
     [VEXIT_TIMER] = exit_timer,
+    [VEXIT_EOI] = exit_eoi,
+    [VEXIT_APIC_WRITE] = exit_apic_write,
     [VEXIT_PIO] = exit_pio,
     [VEXIT_NPF] = exit_npf,
     [VEXIT_CPUID] = exit_cpuid,

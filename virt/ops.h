@@ -17,6 +17,8 @@ enum vexit {
     VEXIT_WINDOW,     /* the guest can take an interrupt now (asked for with IRQ_WINDOW) */
     VEXIT_NMI_WINDOW, /* NMIs may have become possible */
     VEXIT_TIMER,      /* lapic.due has passed */
+    VEXIT_EOI,        /* x.vector: the CPU ended a level-triggered interrupt */
+    VEXIT_APIC_WRITE, /* x.number, x.info: what the CPU does not do for a write to this register */
     VEXIT_PIO,        /* x.port, x.size, x.flags, x.next_rip */
     VEXIT_NPF,        /* x.gpa, x.flags (MMIO_*), x.gla */
     VEXIT_CPUID,
@@ -88,8 +90,9 @@ struct virt_ops {
      * An event whose delivery was cut short is back in vcpu->event; irq.state tells whether an
      * offered interrupt was taken. With ASSIST_PREEMPT_TIMER ends the guest at lapic.due. */
     enum vexit (*run)(struct vcpu *vcpu);
-    /* vcpu->irq changed: offer that vector (when IF, shadow and, unless ignore_tpr, CR8 allow it),
-     * open a window, or withdraw. Not delivered at once; stays offered until taken. */
+    /* vcpu->irq or, with lapic.direct, lapic.page changed: offer that vector (when IF, shadow and,
+     * unless ignore_tpr, CR8 allow it), open a window, or withdraw. Not delivered at once; stays
+     * offered until taken. */
     void (*offer)(struct vcpu *vcpu);
     /* The vCPU will run elsewhere, or not for a while. VMX: VMCLEAR. After leave(). */
     void (*put)(struct vcpu *vcpu);

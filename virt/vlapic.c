@@ -37,29 +37,79 @@ static uint32_t load_word(const uint32_t *word)
     return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
-static int highest(const uint32_t *words)
+static int highest(const uint32_t *words, uint32_t stride)
 {
     for (int i = 7; i >= 0; i--) {
-        uint32_t word = load_word(&words[i]);
+        uint32_t word = load_word(&words[(uint32_t)i * stride]);
         if (word)
             return i * 32 + 31 - __builtin_clz(word);
     }
     return -1;
 }
 
+/* Registers of the page are 16 bytes apart. */
+static uint32_t *page_words(const struct vlapic *lapic, uint32_t reg)
+{
+    return &lapic->page[reg * 4];
+}
+
+static uint32_t *isr_word(struct vlapic *lapic, uint32_t i)
+{
+    return lapic->direct ? page_words(lapic, REG_ISR + i) : &lapic->isr[i];
+}
+
 int vlapic_irr_highest(const struct vlapic *lapic)
 {
-    return highest(lapic->irr);
+    int posted = highest(lapic->irr, 1);
+    return lapic->direct ? MAX(posted, highest(page_words(lapic, REG_IRR), 4)) : posted;
 }
 
 int vlapic_isr_highest(const struct vlapic *lapic)
 {
-    return highest(lapic->isr);
+    return lapic->direct ? highest(page_words(lapic, REG_ISR), 4) : highest(lapic->isr, 1);
+}
+
+uint16_t vlapic_page_status(const struct vlapic *lapic)
+{
+    int pending = highest(page_words(lapic, REG_IRR), 4), served = vlapic_isr_highest(lapic);
+    return (uint16_t)(MAX(served, 0) << 8 | MAX(pending, 0));
+}
+
+static void move_to_page(struct vlapic *lapic)
+{
+    for (uint32_t i = 0; i < 8; i++) {
+        *page_words(lapic, REG_ISR + i) = lapic->isr[i];
+        *page_words(lapic, REG_IRR + i) = 0;
+    }
+}
+
+static void move_from_page(struct vlapic *lapic)
+{
+    for (uint32_t i = 0; i < 8; i++) {
+        lapic->isr[i] = *page_words(lapic, REG_ISR + i);
+        __atomic_fetch_or(&lapic->irr[i], *page_words(lapic, REG_IRR + i), __ATOMIC_RELEASE);
+    }
+}
+
+bool vlapic_delegate(struct vlapic *lapic)
+{
+    bool direct = lapic->page && vlapic_x2(lapic) && vlapic_enabled(lapic);
+    bool changed = direct != lapic->direct;
+    lapic->direct = direct;
+    if (unlikely(changed) && direct)
+        move_to_page(lapic);
+    else if (unlikely(changed))
+        move_from_page(lapic);
+    for (uint32_t i = 0; direct && i < 8; i++)
+        if (load_word(&lapic->irr[i]))
+            *page_words(lapic, REG_IRR + i) |=
+                __atomic_exchange_n(&lapic->irr[i], 0, __ATOMIC_ACQ_REL);
+    return changed;
 }
 
 uint8_t vlapic_ppr(const struct vlapic *lapic)
 {
-    int isrv = highest(lapic->isr);
+    int isrv = vlapic_isr_highest(lapic);
     uint8_t served = isrv < 0 ? 0 : (uint8_t)(isrv & 0xf0);
     return (lapic->tpr & 0xf0) >= served ? lapic->tpr : served;
 }
@@ -68,10 +118,10 @@ int vlapic_highest(const struct vlapic *lapic)
 {
     if (!vlapic_enabled(lapic))
         return -1;
-    int irrv = highest(lapic->irr);
+    int irrv = vlapic_irr_highest(lapic);
     if (irrv < 0)
         return -1;
-    int isrv = highest(lapic->isr);
+    int isrv = vlapic_isr_highest(lapic);
     return isrv < 0 || irrv >> 4 > isrv >> 4 ? irrv : -1;
 }
 
@@ -109,11 +159,11 @@ void vlapic_accept(struct vlapic *lapic)
 
 int vlapic_eoi(struct vlapic *lapic)
 {
-    int vector = highest(lapic->isr);
+    int vector = vlapic_isr_highest(lapic);
     if (vector < 0)
         return -1;
     uint32_t bit = 1u << (vector & 31);
-    lapic->isr[vector >> 5] &= ~bit;
+    *isr_word(lapic, (uint32_t)vector >> 5) &= ~bit;
     return load_word(&lapic->tmr[vector >> 5]) & bit ? vector : -1;
 }
 
@@ -157,6 +207,7 @@ void vlapic_reset(struct vcpu *vcpu, bool init)
         lapic->isr[i] = 0;
     }
     lapic->lent = 0;
+    lapic->direct = false;
     lapic->tpr = 0;
     lapic->ldr = 0;
     lapic->dfr = 0xffffffffu;
@@ -299,7 +350,8 @@ static enum vlapic_result write_eoi(struct vcpu *vcpu, uint64_t *value)
     if (vcpu->pv.eoi_armed)
         pv_eoi_sync(vcpu, true);
     int vector = vlapic_eoi(&vcpu->lapic);
-    vcpu_note(vcpu, REQ_IRQ);
+    if (vlapic_irr_highest(&vcpu->lapic) >= 0)
+        vcpu_note(vcpu, REQ_IRQ); /* it may have waited for this */
     if (vector < 0)
         return VLAPIC_OK;
     *value = (uint64_t)vector;
@@ -341,7 +393,7 @@ static enum vlapic_result write_register(struct vcpu *vcpu, uint32_t reg, uint64
 
 static enum vlapic_result read_register(struct vcpu *vcpu, uint32_t reg, uint64_t *value)
 {
-    const struct vlapic *lapic = &vcpu->lapic;
+    struct vlapic *lapic = &vcpu->lapic;
     switch (reg) {
     case REG_VERSION:
         *value = VERSION;
@@ -356,13 +408,15 @@ static enum vlapic_result read_register(struct vcpu *vcpu, uint32_t reg, uint64_
         *value = lapic->svr;
         break;
     case REG_ISR ... REG_ISR + 7:
-        *value = lapic->isr[reg - REG_ISR];
+        *value = *isr_word(lapic, reg - REG_ISR);
         break;
     case REG_TMR ... REG_TMR + 7:
         *value = load_word(&lapic->tmr[reg - REG_TMR]);
         break;
     case REG_IRR ... REG_IRR + 7:
         *value = load_word(&lapic->irr[reg - REG_IRR]);
+        if (lapic->direct)
+            *value |= *page_words(lapic, reg);
         if (lapic->lent && lapic->lent >> 5 == reg - REG_IRR)
             *value |= 1u << (lapic->lent & 31);
         break;
@@ -530,6 +584,8 @@ bool vlapic_set_base(struct vcpu *vcpu, uint64_t value)
     struct vlapic *lapic = &vcpu->lapic;
     uint64_t mode = APIC_BASE_ENABLE | APIC_BASE_EXTD;
     uint64_t from = lapic->base & mode, to = value & mode;
+    if (value == lapic->base)
+        return true;
     if ((value & ~(mode | APIC_BASE_BSP)) != APIC_BASE_RESET)
         return false;
     if (to == APIC_BASE_EXTD)

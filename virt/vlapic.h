@@ -37,6 +37,10 @@ struct vlapic {
     uint32_t tmr[8]; /* atomic: set with irr; 1: level */
     uint32_t isr[8];
     uint8_t lent; /* vector on offer to the CPU, not in irr; 0: none */
+    /* Virtual-APIC page of a CPU that delivers interrupts by itself; (c), NULL: this one does not.
+     * direct: it does now. IRR and ISR are in the page then, irr[] has what was posted since. */
+    uint32_t *page;
+    bool direct;
     uint8_t tpr;
     uint32_t id, ldr, dfr, svr, esr, esr_pending, icr2, icr;
     uint32_t lvt[LVTS];
@@ -86,6 +90,11 @@ int vlapic_irr_highest(const struct vlapic *lapic);
 void vlapic_lend(struct vlapic *lapic, uint8_t vector);
 void vlapic_give_back(struct vlapic *lapic);
 int vlapic_isr_highest(const struct vlapic *lapic);
+/* By the owner, before it is entered: lets the CPU deliver, as far as page and mode allow; true:
+ * that has changed. With `direct` moves what was posted to the page. */
+bool vlapic_delegate(struct vlapic *lapic);
+/* The highest vector in service << 8 | the highest pending, in the page; 0: none. */
+uint16_t vlapic_page_status(const struct vlapic *lapic);
 uint8_t vlapic_ppr(const struct vlapic *lapic);
 /* The CPU took the lent vector: it is in service. */
 void vlapic_accept(struct vlapic *lapic);

@@ -130,6 +130,14 @@ static enum vexit decode_entry_failure(struct vcpu *vcpu, uint32_t reason)
     return vmx_refuse(vcpu, reason, qualification, vmx->mode_lacked ? CONTROL_MODE_LACKED : NULL);
 }
 
+static enum vexit decode_apic_write(struct vcpu *vcpu, const struct vmx_vcpu *vmx)
+{
+    uint32_t offset = (uint32_t)vmreadn(VMCS_EXIT_QUALIFICATION) & 0xff0;
+    vcpu->x.number = (uint8_t)(offset >> 4);
+    vcpu->x.info = *(const uint32_t *)(const void *)&vmx->vapic[offset];
+    return VEXIT_APIC_WRITE;
+}
+
 static enum vexit decode_rare(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason)
 {
     switch (reason) {
@@ -137,6 +145,8 @@ static enum vexit decode_rare(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t 
         return VEXIT_DR;
     case VMX_EXIT_TASK_SWITCH:
         return decode_task(vcpu);
+    case VMX_EXIT_APIC_WRITE:
+        return decode_apic_write(vcpu, vmx);
     case VMX_EXIT_RDPMC:
         return VEXIT_GP;
     case VMX_EXIT_GETSEC:
@@ -160,7 +170,6 @@ static enum vexit decode_rare(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t 
     }
     if (reason & VMX_EXIT_ENTRY_FAILED)
         return decode_entry_failure(vcpu, reason);
-    (void)vmx;
     return vmx_refuse(vcpu, reason, vmreadn(VMCS_EXIT_QUALIFICATION), "unknown exit reason");
 }
 
@@ -177,6 +186,9 @@ enum vexit vmx_decode(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason)
         return vcpu->irq.state == IRQ_WINDOW ? VEXIT_WINDOW : VEXIT_AGAIN;
     case VMX_EXIT_PREEMPTION_TIMER:
         return VEXIT_TIMER;
+    case VMX_EXIT_EOI:
+        vcpu->x.vector = (uint8_t)vmreadn(VMCS_EXIT_QUALIFICATION);
+        return VEXIT_EOI;
     case VMX_EXIT_NMI_WINDOW:
         return VEXIT_NMI_WINDOW;
     case VMX_EXIT_TPR:

@@ -24,15 +24,26 @@
 #define BITMAP_HIGH  0x400u /* reads of c0000000.. */
 #define BITMAP_WRITE 0x800u
 
-static uint8_t *msr_bitmap;
+#define X2APIC_TPR  0x808u
+#define X2APIC_PPR  0x80au
+#define X2APIC_EOI  0x80bu
+#define X2APIC_ISR  0x810u
+#define X2APIC_IRR  0x820u
+#define X2APIC_SELF 0x83fu
+
+static uint8_t *msr_bitmap, *direct_bitmap;  /* the latter where the CPU delivers interrupts */
 static uint64_t vpid_used[VPIDS / 64] = {1}; /* 0 is the host's; atomic */
 
 /* (Intel SDM vol. 3, "MSR-Bitmap Address".) */
-static void msr_pass(uint32_t index)
+static void pass_read(uint8_t *bitmap, uint32_t index)
 {
     uint32_t base = index >= 0xc0000000u ? BITMAP_HIGH : 0, n = index & 0x1fffu;
-    msr_bitmap[base + n / 8] &= (uint8_t) ~(1u << n % 8);
-    msr_bitmap[base + BITMAP_WRITE + n / 8] &= (uint8_t) ~(1u << n % 8);
+    bitmap[base + n / 8] &= (uint8_t) ~(1u << n % 8);
+}
+
+static void pass_write(uint8_t *bitmap, uint32_t index)
+{
+    pass_read(bitmap + BITMAP_WRITE, index);
 }
 
 /* Guests have these to themselves: VMCS fields, and KERNEL_GS_BASE, which SWAPGS changes anyway.
@@ -41,15 +52,41 @@ static void msr_pass(uint32_t index)
 static const uint32_t passed[] = {MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
                                   MSR_FS_BASE,     MSR_GS_BASE,      MSR_KERNEL_GS};
 
+static uint8_t *make_bitmap(void)
+{
+    uint8_t *bitmap = kmem_pages(0);
+    for (uint32_t i = 0; bitmap && i < PAGE_SIZE; i++)
+        bitmap[i] = 0xff;
+    for (uint32_t i = 0; bitmap && i < ARRAY_LEN(passed); i++) {
+        pass_read(bitmap, passed[i]);
+        pass_write(bitmap, passed[i]);
+    }
+    return bitmap;
+}
+
+/* The registers that the CPU keeps in the virtual-APIC page; all others exit. */
+static void pass_delivery(uint8_t *bitmap)
+{
+    pass_read(bitmap, X2APIC_TPR);
+    pass_write(bitmap, X2APIC_TPR);
+    pass_write(bitmap, X2APIC_EOI);
+    pass_write(bitmap, X2APIC_SELF);
+    if (!(vmx_caps.delivery & SECONDARY_APIC_REGS))
+        return;
+    pass_read(bitmap, X2APIC_PPR);
+    for (uint32_t i = 0; i < 8; i++) {
+        pass_read(bitmap, X2APIC_ISR + i);
+        pass_read(bitmap, X2APIC_IRR + i);
+    }
+}
+
 bool vmx_bitmap_init(void)
 {
-    msr_bitmap = kmem_pages(0);
-    if (!msr_bitmap)
+    msr_bitmap = make_bitmap();
+    direct_bitmap = make_bitmap();
+    if (!msr_bitmap || !direct_bitmap)
         return false;
-    for (uint32_t i = 0; i < PAGE_SIZE; i++)
-        msr_bitmap[i] = 0xff;
-    for (uint32_t i = 0; i < ARRAY_LEN(passed); i++)
-        msr_pass(passed[i]);
+    pass_delivery(direct_bitmap);
     return true;
 }
 
@@ -200,12 +237,21 @@ static void write_host(void)
     vmwriten(VMCS_HOST_RIP, (uint64_t)vmx_exit_entry);
 }
 
+void vmcs_write_delivery(const struct vmx_vcpu *vmx)
+{
+    const struct vmx_caps *c = &vmx_caps;
+    uint32_t secondary = c->secondary | (vmx->direct ? c->delivery : 0);
+    vmwrite32(VMCS_SECONDARY_CONTROLS, vmx->vpid ? secondary : secondary & ~SECONDARY_VPID);
+    if (c->msr_bitmaps)
+        vmwrite64(VMCS_MSR_BITMAP, kva_to_hpa(vmx->direct ? direct_bitmap : msr_bitmap).v);
+}
+
 static void write_controls(const struct vmx_vcpu *vmx)
 {
     const struct vmx_caps *c = &vmx_caps;
     vmwrite32(VMCS_PIN_CONTROLS, c->pin);
     vmwrite32(VMCS_PRIMARY_CONTROLS, c->primary);
-    vmwrite32(VMCS_SECONDARY_CONTROLS, vmx->vpid ? c->secondary : c->secondary & ~SECONDARY_VPID);
+    vmcs_write_delivery(vmx);
     vmwrite32(VMCS_EXIT_CONTROLS, c->exit);
     vmwrite32(VMCS_ENTRY_CONTROLS, c->entry);
     vmwrite32(VMCS_EXCEPTION_BITMAP, EXC_ALWAYS);
@@ -222,14 +268,14 @@ static void write_controls(const struct vmx_vcpu *vmx)
     vmwriten(VMCS_CR4_MASK, ~c->cr4_guest);
     if (c->vpid)
         vmwrite16(VMCS_VPID, vmx->vpid);
-    if (c->msr_bitmaps)
-        vmwrite64(VMCS_MSR_BITMAP, kva_to_hpa(msr_bitmap).v);
     if (c->tpr_shadow) {
         vmwrite64(VMCS_VIRTUAL_APIC_ADDRESS, kva_to_hpa(vmx->vapic).v);
         vmwrite32(VMCS_TPR_THRESHOLD, 0);
     }
     if (c->timer)
         vmwrite32(VMCS_PREEMPTION_TIMER, vmx->timer);
+    for (uint32_t i = 0; c->delivery && i < ARRAY_LEN(vmx->eoi_exit); i++)
+        vmwrite64(VMCS_EOI_EXIT(i), vmx->eoi_exit[i]);
     if (c->pause_loop) {
         vmwrite32(VMCS_PLE_GAP, PLE_GAP);
         vmwrite32(VMCS_PLE_WINDOW, PLE_WINDOW);
@@ -271,6 +317,8 @@ int64_t vmx_vcpu_init(struct vcpu *vcpu)
         return status;
     }
     vmx->vpid = vmx_caps.vpid ? vpid_alloc() : 0;
+    if (vmx_caps.delivery)
+        vcpu->lapic.page = (uint32_t *)(void *)vmx->vapic;
     vmx->eptp = kva_to_hpa(vcpu->guest->space.ptab.root).v | vmx_caps.eptp_bits;
     *(uint32_t *)vmx->vmcs = vmx_caps.revision;
     vmclear(vmx);

@@ -25,20 +25,22 @@ typedef struct {
 #define VMCS64(e) ((vmcs64_t){e})
 #define VMCSN(e)  ((vmcsn_t){e})
 
-#define VMCS_VPID                VMCS16(0x0000)
-#define VMCS_GUEST_SELECTOR(seg) VMCS16(0x0800 + 2 * (seg)) /* ES CS SS DS FS GS LDTR TR */
-#define VMCS_HOST_ES_SELECTOR    VMCS16(0x0c00)
-#define VMCS_HOST_CS_SELECTOR    VMCS16(0x0c02)
-#define VMCS_HOST_SS_SELECTOR    VMCS16(0x0c04)
-#define VMCS_HOST_DS_SELECTOR    VMCS16(0x0c06)
-#define VMCS_HOST_FS_SELECTOR    VMCS16(0x0c08)
-#define VMCS_HOST_GS_SELECTOR    VMCS16(0x0c0a)
-#define VMCS_HOST_TR_SELECTOR    VMCS16(0x0c0c)
+#define VMCS_VPID                   VMCS16(0x0000)
+#define VMCS_GUEST_SELECTOR(seg)    VMCS16(0x0800 + 2 * (seg)) /* ES CS SS DS FS GS LDTR TR */
+#define VMCS_GUEST_INTERRUPT_STATUS VMCS16(0x0810)
+#define VMCS_HOST_ES_SELECTOR       VMCS16(0x0c00)
+#define VMCS_HOST_CS_SELECTOR       VMCS16(0x0c02)
+#define VMCS_HOST_SS_SELECTOR       VMCS16(0x0c04)
+#define VMCS_HOST_DS_SELECTOR       VMCS16(0x0c06)
+#define VMCS_HOST_FS_SELECTOR       VMCS16(0x0c08)
+#define VMCS_HOST_GS_SELECTOR       VMCS16(0x0c0a)
+#define VMCS_HOST_TR_SELECTOR       VMCS16(0x0c0c)
 
 #define VMCS_MSR_BITMAP             VMCS64(0x2004)
 #define VMCS_TSC_OFFSET             VMCS64(0x2010)
 #define VMCS_VIRTUAL_APIC_ADDRESS   VMCS64(0x2012)
 #define VMCS_EPT_POINTER            VMCS64(0x201a)
+#define VMCS_EOI_EXIT(n)            VMCS64(0x201c + 2 * (n))
 #define VMCS_GUEST_PHYSICAL_ADDRESS VMCS64(0x2400)
 #define VMCS_LINK_POINTER           VMCS64(0x2800)
 #define VMCS_GUEST_DEBUGCTL         VMCS64(0x2802)
@@ -187,9 +189,12 @@ static inline void vmwriten(vmcsn_t f, uint64_t value)
 /* Secondary processor-based controls. */
 #define SECONDARY_EPT          (1u << 1)
 #define SECONDARY_RDTSCP       (1u << 3)
+#define SECONDARY_X2APIC       (1u << 4)
 #define SECONDARY_VPID         (1u << 5)
 #define SECONDARY_WBINVD       (1u << 6)
 #define SECONDARY_UNRESTRICTED (1u << 7)
+#define SECONDARY_APIC_REGS    (1u << 8)
+#define SECONDARY_VIRT_INTR    (1u << 9)
 #define SECONDARY_PAUSE_LOOP   (1u << 10)
 #define SECONDARY_INVPCID      (1u << 12)
 
@@ -258,6 +263,7 @@ enum vmx_exit {
     VMX_EXIT_PAUSE = 40,
     VMX_EXIT_MACHINE_CHECK = 41,
     VMX_EXIT_TPR = 43,
+    VMX_EXIT_EOI = 45,
     VMX_EXIT_EPT_VIOLATION = 48,
     VMX_EXIT_EPT_MISCONFIGURATION = 49,
     VMX_EXIT_INVEPT = 50,
@@ -265,6 +271,7 @@ enum vmx_exit {
     VMX_EXIT_INVVPID = 53,
     VMX_EXIT_WBINVD = 54,
     VMX_EXIT_XSETBV = 55,
+    VMX_EXIT_APIC_WRITE = 56,
     VMX_EXIT_VMFUNC = 59
 };
 #define VMX_EXIT_ENTRY_FAILED (1u << 31)

@@ -96,6 +96,16 @@ static bool controls(const char *name, uint32_t msr, uint32_t needed, uint32_t w
     return false;
 }
 
+/* Virtual-interrupt delivery, for guests in x2APIC mode: their EOIs need the MSR bitmap to pass. */
+static void find_delivery(struct vmx_caps *c)
+{
+    uint32_t all = SECONDARY_X2APIC | SECONDARY_VIRT_INTR | SECONDARY_APIC_REGS;
+    uint32_t needed = SECONDARY_X2APIC | SECONDARY_VIRT_INTR;
+    bool can = (c->secondary & needed) == needed && c->tpr_shadow && c->msr_bitmaps;
+    c->delivery = can ? c->secondary & all : 0;
+    c->secondary &= ~all;
+}
+
 static bool find_controls(void)
 {
     bool true_controls = (rdmsr(MSR_VMX_BASIC) & BASIC_TRUE) != 0;
@@ -107,6 +117,8 @@ static bool find_controls(void)
     second |= cmdline_has("nounrestricted") ? 0 : SECONDARY_UNRESTRICTED;
     second |= cmdline_has("novpid") ? 0 : SECONDARY_VPID;
     second |= cmdline_has("nopausefilter") ? 0 : SECONDARY_PAUSE_LOOP;
+    second |= cmdline_has("novirtintr") ? 0 : SECONDARY_X2APIC | SECONDARY_VIRT_INTR;
+    second |= cmdline_has("noapicregs") ? 0 : SECONDARY_APIC_REGS;
     /* Without true controls CR3 accesses would exit. */
     uint32_t timer = cmdline_has("nopreempttimer") ? 0 : PIN_TIMER;
     if (!controls("pin-based", first, PIN_NEEDED, timer, 0, &c->pin) ||
@@ -122,6 +134,7 @@ static bool find_controls(void)
     c->vpid = (c->secondary & SECONDARY_VPID) != 0;
     c->pause_loop = (c->secondary & SECONDARY_PAUSE_LOOP) != 0;
     c->timer = (c->pin & PIN_TIMER) != 0;
+    find_delivery(c);
     c->timer_rate = rdmsr(MSR_VMX_MISC) & 0x1f;
     if (!c->tpr_shadow)
         c->primary |= PRIMARY_CR8_LOAD | PRIMARY_CR8_STORE;
@@ -184,14 +197,15 @@ static bool vmx_probe(void)
     const struct vmx_caps *c = &vmx_caps;
     virt_assists |= ASSIST_NEXT_RIP | (c->unrestricted ? ASSIST_UNRESTRICTED : 0) |
                     (c->vpid ? ASSIST_FLUSH_ASID : 0) | (c->pause_loop ? ASSIST_PAUSE_FILTER : 0) |
-                    (c->timer ? ASSIST_PREEMPT_TIMER : 0);
-    kprintf(
-        "vmx: unrestricted guest %d, VPID %d, TPR shadow %d, MSR bitmap %d, pause %d, timer %d, "
-        "pages up to %s\n",
-        c->unrestricted, c->vpid, c->tpr_shadow, c->msr_bitmaps, c->pause_loop, c->timer,
-        ept_format.max_level == 3   ? "1 GiB"
-        : ept_format.max_level == 2 ? "2 MiB"
-                                    : "4 KiB");
+                    (c->timer ? ASSIST_PREEMPT_TIMER : 0) | (c->delivery ? ASSIST_VIRT_INTR : 0) |
+                    (c->delivery & SECONDARY_APIC_REGS ? ASSIST_APIC_REGS : 0);
+    kprintf("vmx: unrestricted guest %d, VPID %d, TPR shadow %d, MSR bitmap %d, pause %d\n",
+            c->unrestricted, c->vpid, c->tpr_shadow, c->msr_bitmaps, c->pause_loop);
+    kprintf("vmx: timer %d, interrupt delivery %d, APIC registers %d, pages up to %s\n", c->timer,
+            c->delivery != 0, (c->delivery & SECONDARY_APIC_REGS) != 0,
+            ept_format.max_level == 3   ? "1 GiB"
+            : ept_format.max_level == 2 ? "2 MiB"
+                                        : "4 KiB");
     return true;
 }
 

@@ -15,6 +15,8 @@ struct vmx_caps {
     uint64_t cr0_guest, cr4_guest; /* bits that a guest changes without an exit */
     uint64_t eptp_bits;
     bool unrestricted, vpid, tpr_shadow, msr_bitmaps, pause_loop, timer;
+    /* Secondary controls of a vCPU whose interrupts the CPU delivers; 0: it cannot. */
+    uint32_t delivery;
     uint8_t timer_rate; /* TSC bit whose changes the preemption timer counts */
     bool invept_single;
 };
@@ -38,12 +40,13 @@ struct vmx_vcpu {
     bool attention;   /* window_prepare() has something to look at */
     bool injected;    /* the offered interrupt went in with this entry */
     bool dr6_loaded;  /* DR6 of the guest is in the CPU */
+    bool direct;      /* the VMCS lets the CPU deliver interrupts, see struct vlapic */
     bool mode_lacked; /* CR0 wants what only unrestricted guest gives: entries fail */
     uint16_t vpid;    /* 0: none */
     uint64_t eptp;
     /* Copies of what the VMCS holds, to write only what changes. */
     uint32_t primary, interruptibility, threshold, timer;
-    uint64_t rip, host_rsp, host_cr0, host_cr3;
+    uint64_t rip, host_rsp, host_cr0, host_cr3, eoi_exit[4];
     /* Registers that VMX does not switch. */
     uint64_t star, lstar, cstar, sfmask, kernel_gs, cr2, dr6;
 };
@@ -55,7 +58,9 @@ static inline struct vmx_vcpu *vmx_of(const struct vcpu *vcpu)
 }
 
 /* vmcs.c */
-bool vmx_bitmap_init(void); /* MSR bitmap, the same for all guests */
+bool vmx_bitmap_init(void); /* MSR bitmaps, the same for all guests */
+/* Secondary controls and MSR bitmap for vmx->direct. */
+void vmcs_write_delivery(const struct vmx_vcpu *vmx);
 bool vmx_on(struct cpu *cpu);
 int64_t vmx_vcpu_init(struct vcpu *vcpu);
 void vmx_vcpu_fini(struct vcpu *vcpu);

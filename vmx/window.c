@@ -92,12 +92,32 @@ static void set_interruptibility(struct vcpu *vcpu, struct vmx_vcpu *vmx)
         vmwrite32(VMCS_GUEST_INTERRUPTIBILITY, vmx->interruptibility = want);
 }
 
+/* What the CPU is to deliver by itself: RVI and SVI, which vectors exit at their EOI. */
+static void prepare_delivery(const struct vlapic *lapic, struct vmx_vcpu *vmx)
+{
+    if (lapic->direct != vmx->direct) {
+        vmx->direct = lapic->direct;
+        vmcs_write_delivery(vmx);
+    }
+    if (!lapic->direct)
+        return;
+    for (uint32_t i = 0; i < ARRAY_LEN(vmx->eoi_exit); i++) {
+        uint64_t level = __atomic_load_n(&lapic->tmr[2 * i], __ATOMIC_RELAXED) |
+                         (uint64_t)__atomic_load_n(&lapic->tmr[2 * i + 1], __ATOMIC_RELAXED) << 32;
+        if (level != vmx->eoi_exit[i])
+            vmwrite64(VMCS_EOI_EXIT(i), vmx->eoi_exit[i] = level);
+    }
+    vmwrite16(VMCS_GUEST_INTERRUPT_STATUS, vlapic_page_status(lapic));
+}
+
 void window_prepare(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 {
     const struct virq *irq = &vcpu->irq;
     uint32_t windows = vcpu->nmi_pending ? PRIMARY_NMI_WINDOW : 0, threshold = 0;
     bool busy = vcpu->event.type != EVENT_NONE;
     vmx->injected = false;
+    if (vcpu->lapic.page)
+        prepare_delivery(&vcpu->lapic, vmx);
     if (busy)
         inject(vcpu, vmx);
     if (irq->state == IRQ_WINDOW) {
@@ -124,7 +144,7 @@ void window_prepare(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 void window_interrupted(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason, uint32_t info)
 {
     uint32_t type = INTERRUPTION_TYPE(info);
-    bool valid = (info & INTERRUPTION_VALID) != 0;
+    bool valid = (info & INTERRUPTION_VALID) != 0, offered = vmx->injected;
     if (vmx->injected) {
         vmx->injected = false;
         bool again = (valid && type == TYPE_EXTINT) || (reason & VMX_EXIT_ENTRY_FAILED);
@@ -152,8 +172,11 @@ void window_interrupted(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason
         e.type = EVENT_SWINT;
         e.insn_len = (uint8_t)vmread32(VMCS_EXIT_INSTRUCTION_LENGTH);
         break;
-    default: /* an external interrupt is still offered */
-        return;
+    default: /* an external interrupt is still offered, or in service already */
+        if (offered || !vcpu->lapic.direct)
+            return;
+        e.type = EVENT_INTR;
+        break;
     }
     event_again(vcpu, &e);
 }

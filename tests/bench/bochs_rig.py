@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The Intel rig: the benchmark's guests in Bochs, where one tick of the TSC is one instruction; bare,
-under Mullion on VMX, and under KVM of Debian's cloud kernel with Debian's QEMU."""
+"""The Intel rig: the benchmark's guests in Bochs, where one tick of the TSC is one instruction;
+bare, under Mullion on VMX, and under KVM of Debian's cloud kernel with Debian's QEMU."""
 
 import os
 import shutil
@@ -27,8 +27,8 @@ def image(out, config, files):
             shutil.copyfile(path, f"{root}/boot/{name}")
         with open(f"{root}/boot/grub/grub.cfg", "w", encoding="utf-8") as f:
             f.write(GRUB + config + "boot\n")
-        done = subprocess.run(["grub-mkrescue", "--locales=", "--fonts=", "--themes=", "-o", out, root],
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        command = ["grub-mkrescue", "--locales=", "--fonts=", "--themes=", "-o", out, root]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     harness.check(done.returncode == 0, f"grub-mkrescue failed:\n{done.stdout[-2000:]}")
     return out
 

@@ -79,11 +79,11 @@ def number(value):
 
 
 ABOUT = {
-    "core": ("AMD", "Counts under `-accel tcg,thread=single -icount shift=0,sleep=off -cpu max -smp 1`:"
-             " one tick of the TSC is one instruction. Lower is better. KVM is Debian's cloud kernel"
-             " with Debian's QEMU as its VMM, on the same emulated machine."),
-    "intel": ("Intel", "Ticks of Bochs' corei7_haswell_4770 with one CPU: one tick of the TSC is one"
-              " instruction. Lower is better. KVM as above."),
+    "core": ("AMD", "Counts under `-accel tcg,thread=single -icount shift=0,sleep=off -cpu max"
+             " -smp 1`: one tick of the TSC is one instruction. Lower is better. KVM is Debian's"
+             " cloud kernel with Debian's QEMU as its VMM, on the same emulated machine."),
+    "intel": ("Intel", "Ticks of Bochs' corei7_haswell_4770 with one CPU: one tick of the TSC is"
+              " one instruction. Lower is better. KVM as above."),
 }
 
 

@@ -112,6 +112,99 @@ TEST(comes_again_before_the_kernel_sees_it_taken)
     CHECK_EQ(c->irq.vector, 0x41);
 }
 
+/* The CPU delivers: pending and in service are words of the virtual-APIC page, 16 bytes apart. */
+static uint32_t apic_page[1024];
+static uint32_t *in_page(uint32_t offset, uint8_t vector)
+{
+    return &apic_page[offset / 4 + vector / 32 * 4];
+}
+static void direct_world(void)
+{
+    fake_world();
+    memset(apic_page, 0xff, sizeof(apic_page));
+    c->lapic.page = apic_page;
+}
+
+TEST(the_cpu_delivers)
+{
+    direct_world();
+    vlapic_post(&c->lapic, 0x41, false);
+    vlapic_post(&c->lapic, 0x95, true);
+    uint32_t before = fake_offers;
+    event_update(c);
+    CHECK(c->lapic.direct);
+    CHECK_EQ(fake_offers, before + 1);
+    CHECK_EQ(c->irq.state, IRQ_IDLE);
+    CHECK_EQ(*in_page(0x200, 0x41), 2);
+    CHECK_EQ(*in_page(0x200, 0x95), 1u << 0x15);
+    CHECK_EQ(*in_page(0x200, 0x21), 0);
+    CHECK_EQ(*in_page(0x100, 0x41), 0);
+    CHECK_EQ(vlapic_page_status(&c->lapic), 0x95);
+    CHECK_EQ(vlapic_irr_highest(&c->lapic), 0x95);
+    fake_reg[VREG_RFLAGS] = RFLAGS_IF;
+    CHECK(event_wakes(c));
+    /* the CPU takes it, and wakes for nothing of its class or below */
+    *in_page(0x200, 0x95) = 0;
+    *in_page(0x100, 0x95) = 1u << 0x15;
+    CHECK_EQ(vlapic_page_status(&c->lapic), 0x9541);
+    CHECK_EQ(vlapic_ppr(&c->lapic), 0x90);
+    CHECK(!event_wakes(c));
+    uint64_t value = 0;
+    CHECK_EQ(vlapic_rdmsr(c, 0x814, &value), VLAPIC_OK);
+    CHECK_EQ(value, 1u << 0x15);
+    CHECK_EQ(vlapic_rdmsr(c, 0x822, &value), VLAPIC_OK);
+    CHECK_EQ(value, 2);
+    CHECK_EQ(vlapic_eoi(&c->lapic), 0x95); /* level */
+    CHECK_EQ(vlapic_page_status(&c->lapic), 0x41);
+    CHECK(event_wakes(c));
+}
+
+TEST(delivery_changes_hands)
+{
+    direct_world();
+    c->lapic.svr = 0xff;
+    vlapic_post(&c->lapic, 0x41, false);
+    event_update(c);
+    CHECK(!c->lapic.direct);
+    c->lapic.svr = 0x1ff;
+    event_update(c);
+    CHECK(c->lapic.direct);
+    *in_page(0x200, 0x41) = 0;
+    *in_page(0x100, 0x41) = 2;
+    *in_page(0x200, 0x52) = 1u << 0x12;
+    c->lapic.svr = 0xff; /* disabled by software: both stay */
+    event_update(c);
+    CHECK(!c->lapic.direct);
+    CHECK_EQ(vlapic_isr_highest(&c->lapic), 0x41);
+    CHECK_EQ(vlapic_irr_highest(&c->lapic), 0x52);
+    c->lapic.svr = 0x1ff;
+    event_update(c);
+    CHECK_EQ(vlapic_page_status(&c->lapic), 0x4152);
+    CHECK_EQ(c->lapic.irr[2], 0);
+    vlapic_reset(c, true);
+    event_update(c);
+    CHECK_EQ(vlapic_isr_highest(&c->lapic), -1);
+    CHECK_EQ(vlapic_irr_highest(&c->lapic), -1);
+}
+
+/* What the VMM or a cut-short delivery brings goes in past the local APIC. */
+TEST(events_past_the_cpu_that_delivers)
+{
+    direct_world();
+    again(EVENT_INTR, 0x31);
+    vlapic_post(&c->lapic, 0x41, false);
+    event_update(c);
+    CHECK_EQ(c->irq.state, IRQ_OFFERED);
+    CHECK_EQ(c->irq.vector, 0x31);
+    taken();
+    CHECK_EQ(c->irq.state, IRQ_IDLE);
+    CHECK_EQ(vlapic_page_status(&c->lapic), 0x41);
+    c->pv.eoi_armed = true; /* while xAPIC mode was on */
+    c->lapic.direct = false;
+    event_update(c);
+    CHECK(!c->pv.eoi_armed);
+}
+
 TEST(what_is_on_offer_is_pending)
 {
     fake_world();
