@@ -37,136 +37,6 @@ static uint32_t load_word(const uint32_t *word)
     return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
-static int highest(const uint32_t *words, uint32_t stride)
-{
-    for (int i = 7; i >= 0; i--) {
-        uint32_t word = load_word(&words[(uint32_t)i * stride]);
-        if (word)
-            return i * 32 + 31 - __builtin_clz(word);
-    }
-    return -1;
-}
-
-/* Registers of the page are 16 bytes apart. */
-static uint32_t *page_words(const struct vlapic *lapic, uint32_t reg)
-{
-    return &lapic->page[reg * 4];
-}
-
-static uint32_t *isr_word(struct vlapic *lapic, uint32_t i)
-{
-    return lapic->direct ? page_words(lapic, REG_ISR + i) : &lapic->isr[i];
-}
-
-int vlapic_irr_highest(const struct vlapic *lapic)
-{
-    int posted = highest(lapic->irr, 1);
-    return lapic->direct ? MAX(posted, highest(page_words(lapic, REG_IRR), 4)) : posted;
-}
-
-int vlapic_isr_highest(const struct vlapic *lapic)
-{
-    return lapic->direct ? highest(page_words(lapic, REG_ISR), 4) : highest(lapic->isr, 1);
-}
-
-uint16_t vlapic_page_status(const struct vlapic *lapic)
-{
-    int pending = highest(page_words(lapic, REG_IRR), 4), served = vlapic_isr_highest(lapic);
-    return (uint16_t)(MAX(served, 0) << 8 | MAX(pending, 0));
-}
-
-static void move_to_page(struct vlapic *lapic)
-{
-    for (uint32_t i = 0; i < 8; i++) {
-        *page_words(lapic, REG_ISR + i) = lapic->isr[i];
-        *page_words(lapic, REG_IRR + i) = 0;
-    }
-}
-
-static void move_from_page(struct vlapic *lapic)
-{
-    for (uint32_t i = 0; i < 8; i++) {
-        lapic->isr[i] = *page_words(lapic, REG_ISR + i);
-        __atomic_fetch_or(&lapic->irr[i], *page_words(lapic, REG_IRR + i), __ATOMIC_RELEASE);
-    }
-}
-
-bool vlapic_delegate(struct vlapic *lapic)
-{
-    bool direct = lapic->page && vlapic_x2(lapic) && vlapic_enabled(lapic);
-    bool changed = direct != lapic->direct;
-    lapic->direct = direct;
-    if (unlikely(changed) && direct)
-        move_to_page(lapic);
-    else if (unlikely(changed))
-        move_from_page(lapic);
-    for (uint32_t i = 0; direct && i < 8; i++)
-        if (load_word(&lapic->irr[i]))
-            *page_words(lapic, REG_IRR + i) |=
-                __atomic_exchange_n(&lapic->irr[i], 0, __ATOMIC_ACQ_REL);
-    return changed;
-}
-
-uint8_t vlapic_ppr(const struct vlapic *lapic)
-{
-    int isrv = vlapic_isr_highest(lapic);
-    uint8_t served = isrv < 0 ? 0 : (uint8_t)(isrv & 0xf0);
-    return (lapic->tpr & 0xf0) >= served ? lapic->tpr : served;
-}
-
-int vlapic_highest(const struct vlapic *lapic)
-{
-    if (!vlapic_enabled(lapic))
-        return -1;
-    int irrv = vlapic_irr_highest(lapic);
-    if (irrv < 0)
-        return -1;
-    int isrv = vlapic_isr_highest(lapic);
-    return isrv < 0 || irrv >> 4 > isrv >> 4 ? irrv : -1;
-}
-
-void vlapic_post(struct vlapic *lapic, uint8_t vector, bool level)
-{
-    uint32_t bit = 1u << (vector & 31);
-    uint32_t *tmr = &lapic->tmr[vector >> 5];
-    /* Trigger mode first: the owner reads it after it has seen the IRR bit. */
-    if (level)
-        __atomic_fetch_or(tmr, bit, __ATOMIC_RELAXED);
-    else if (unlikely(load_word(tmr) & bit))
-        __atomic_fetch_and(tmr, ~bit, __ATOMIC_RELAXED);
-    __atomic_fetch_or(&lapic->irr[vector >> 5], bit, __ATOMIC_RELEASE);
-}
-
-void vlapic_lend(struct vlapic *lapic, uint8_t vector)
-{
-    __atomic_fetch_and(&lapic->irr[vector >> 5], ~(1u << (vector & 31)), __ATOMIC_ACQ_REL);
-    lapic->lent = vector;
-}
-
-void vlapic_give_back(struct vlapic *lapic)
-{
-    if (!lapic->lent)
-        return;
-    __atomic_fetch_or(&lapic->irr[lapic->lent >> 5], 1u << (lapic->lent & 31), __ATOMIC_RELEASE);
-    lapic->lent = 0;
-}
-
-void vlapic_accept(struct vlapic *lapic)
-{
-    lapic->isr[lapic->lent >> 5] |= 1u << (lapic->lent & 31);
-    lapic->lent = 0;
-}
-
-int vlapic_eoi(struct vlapic *lapic)
-{
-    int vector = vlapic_isr_highest(lapic);
-    if (vector < 0)
-        return -1;
-    uint32_t bit = 1u << (vector & 31);
-    *isr_word(lapic, (uint32_t)vector >> 5) &= ~bit;
-    return load_word(&lapic->tmr[vector >> 5]) & bit ? vector : -1;
-}
-
 static uint32_t x2_ldr(uint32_t id)
 {
     return (id >> 4) << 16 | 1u << (id & 15);
@@ -393,7 +263,7 @@ static enum vlapic_result write_register(struct vcpu *vcpu, uint32_t reg, uint64
 
 static enum vlapic_result read_register(struct vcpu *vcpu, uint32_t reg, uint64_t *value)
 {
-    struct vlapic *lapic = &vcpu->lapic;
+    const struct vlapic *lapic = &vcpu->lapic;
     switch (reg) {
     case REG_VERSION:
         *value = VERSION;
@@ -408,17 +278,13 @@ static enum vlapic_result read_register(struct vcpu *vcpu, uint32_t reg, uint64_
         *value = lapic->svr;
         break;
     case REG_ISR ... REG_ISR + 7:
-        *value = *isr_word(lapic, reg - REG_ISR);
+        *value = vlapic_in_service(lapic, reg - REG_ISR);
         break;
     case REG_TMR ... REG_TMR + 7:
         *value = load_word(&lapic->tmr[reg - REG_TMR]);
         break;
     case REG_IRR ... REG_IRR + 7:
-        *value = load_word(&lapic->irr[reg - REG_IRR]);
-        if (lapic->direct)
-            *value |= *page_words(lapic, reg);
-        if (lapic->lent && lapic->lent >> 5 == reg - REG_IRR)
-            *value |= 1u << (lapic->lent & 31);
+        *value = vlapic_pending(lapic, reg - REG_IRR);
         break;
     case REG_ESR:
         *value = lapic->esr;

@@ -33,8 +33,8 @@ enum apic_mode {
 enum vlapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVTS };
 
 struct vlapic {
-    uint32_t irr[8]; /* atomic: any CPU sets, the owner clears */
-    uint32_t tmr[8]; /* atomic: set with irr; 1: level */
+    uint32_t irr[8] __attribute__((aligned(8))); /* atomic: any CPU sets, the owner clears */
+    uint32_t tmr[8];                             /* atomic: set with irr; 1: level */
     uint32_t isr[8];
     uint8_t lent; /* vector on offer to the CPU, not in irr; 0: none */
     /* Virtual-APIC page of a CPU that delivers interrupts by itself; (c), NULL: this one does not.
@@ -49,7 +49,7 @@ struct vlapic {
     uint64_t deadline;     /* guest's IA32_TSC_DEADLINE, 0: not armed */
     uint64_t timer_start;  /* host TSC at which the running count began */
     uint64_t timer_period; /* TSC cycles of timer_initial; 0: stopped */
-    uint64_t due;          /* host TSC at which the timer runs out; 0: stopped */
+    uint64_t due;          /* ASSIST_PREEMPT_TIMER: host TSC at which the timer runs out; 0: none */
     struct timer timer;
     bool sleeps; /* `timer` stands in for the CPU's preemption timer */
 };
@@ -82,6 +82,9 @@ static inline bool vlapic_x2(const struct vlapic *lapic)
 }
 /* Highest vector above everything in service, whatever TPR says; -1: none. */
 int vlapic_highest(const struct vlapic *lapic);
+/* Words 0 to 7 of ISR and IRR as the guest reads them. */
+uint32_t vlapic_in_service(const struct vlapic *lapic, uint32_t i);
+uint32_t vlapic_pending(const struct vlapic *lapic, uint32_t i);
 /* Highest vector pending and in service; -1: none. */
 int vlapic_irr_highest(const struct vlapic *lapic);
 /* While a vector is on offer to the CPU it is out of IRR: the CPU takes it long before the kernel

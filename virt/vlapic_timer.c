@@ -46,8 +46,9 @@ void vlapic_timer_init(struct vlapic *lapic)
 
 static void arm(struct vlapic *lapic, uint64_t tsc)
 {
-    lapic->due = tsc;
-    if (!(virt_assists & ASSIST_PREEMPT_TIMER))
+    if (virt_assists & ASSIST_PREEMPT_TIMER)
+        lapic->due = tsc;
+    else
         timer_arm(&lapic->timer, tsc);
 }
 
@@ -60,7 +61,7 @@ static void disarm(struct vlapic *lapic)
 
 void vlapic_timer_sleep(struct vlapic *lapic)
 {
-    if (lapic->due && (virt_assists & ASSIST_PREEMPT_TIMER)) {
+    if (lapic->due) {
         timer_arm(&lapic->timer, lapic->due);
         lapic->sleeps = true;
     }

@@ -88,16 +88,27 @@ static void prepare_rare(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 }
 
 /* Rounded up: the timer's first step comes anywhere within a step's time, and an exit before the
- * time is one in vain. */
-static inline void set_timer(struct vmx_vcpu *vmx, uint64_t due)
+ * time is one in vain. What stays in the VMCS of a deadline that is given up ends the guest once.
+ */
+static void set_timer(uint64_t due)
 {
-    uint32_t value = UINT32_MAX; /* ends the guest sooner or later, and nothing comes of it */
-    if (due) {
-        uint64_t now = rdtsc(), steps = ((due - now) >> vmx_caps.timer_rate) + 2;
-        value = due <= now ? 0 : steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX;
-    }
-    if (value != vmx->timer)
-        vmwrite32(VMCS_PREEMPTION_TIMER, vmx->timer = value);
+    uint64_t now = rdtsc(), steps = ((due - now) >> vmx_caps.timer_rate) + 2;
+    vmwrite32(VMCS_PREEMPTION_TIMER, due <= now ? 0 : (uint32_t)MIN(steps, TIMER_IDLE));
+}
+
+/* SPEC_CTRL and what the CPU must forget, before and after. */
+static __attribute__((noinline)) void guard_entry(const struct vcpu *vcpu)
+{
+    if (vcpu->spec_ctrl != 0)
+        wrmsr(MSR_SPEC_CTRL, vcpu->spec_ctrl);
+    mitigate_exit(true);
+}
+
+static __attribute__((noinline)) void guard_exit(const struct vcpu *vcpu)
+{
+    mitigate_vmexit();
+    if (vcpu->spec_ctrl != 0)
+        wrmsr(MSR_SPEC_CTRL, host_spec_ctrl);
 }
 
 static inline void prepare(struct vcpu *vcpu, struct vmx_vcpu *vmx)
@@ -110,12 +121,8 @@ static inline void prepare(struct vcpu *vcpu, struct vmx_vcpu *vmx)
         prepare_rare(vcpu, vmx);
     if (unlikely(vmx->vapic[TPR] != vcpu->lapic.tpr))
         vmx->vapic[TPR] = vcpu->lapic.tpr;
-    if (vmx_caps.timer)
-        set_timer(vmx, vcpu->lapic.due);
-    if (unlikely(vcpu->spec_ctrl != 0))
-        wrmsr(MSR_SPEC_CTRL, vcpu->spec_ctrl);
-    if (unlikely(mitigations.verw | mitigations.l1d_flush))
-        mitigate_exit(true);
+    if (vcpu->lapic.due)
+        set_timer(vcpu->lapic.due);
 }
 
 static void set_blocks(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t blocked)
@@ -137,11 +144,12 @@ enum vexit vmx_run(struct vcpu *vcpu)
 {
     struct vmx_vcpu *vmx = vmx_of(vcpu);
     prepare(vcpu, vmx);
+    uint64_t guarded = vcpu->spec_ctrl | vmx_caps.barriers;
+    if (unlikely(guarded))
+        guard_entry(vcpu);
     uint64_t fail = vmx_world_switch(vcpu->page->gpr, &vcpu->rax, vmx->launched, &vmx->host_rsp);
-    if (unlikely(mitigations.rsb_fill))
-        mitigate_vmexit();
-    if (unlikely(vcpu->spec_ctrl != 0))
-        wrmsr(MSR_SPEC_CTRL, host_spec_ctrl);
+    if (unlikely(guarded))
+        guard_exit(vcpu);
     if (unlikely(fail))
         return failed(vcpu, vmx);
     vmx->launched = true;

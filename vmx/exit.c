@@ -185,6 +185,7 @@ enum vexit vmx_decode(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason)
     case VMX_EXIT_INT_WINDOW:
         return vcpu->irq.state == IRQ_WINDOW ? VEXIT_WINDOW : VEXIT_AGAIN;
     case VMX_EXIT_PREEMPTION_TIMER:
+        vmwrite32(VMCS_PREEMPTION_TIMER, TIMER_IDLE);
         return VEXIT_TIMER;
     case VMX_EXIT_EOI:
         vcpu->x.vector = (uint8_t)vmreadn(VMCS_EXIT_QUALIFICATION);

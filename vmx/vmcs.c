@@ -273,7 +273,7 @@ static void write_controls(const struct vmx_vcpu *vmx)
         vmwrite32(VMCS_TPR_THRESHOLD, 0);
     }
     if (c->timer)
-        vmwrite32(VMCS_PREEMPTION_TIMER, vmx->timer);
+        vmwrite32(VMCS_PREEMPTION_TIMER, TIMER_IDLE);
     for (uint32_t i = 0; c->delivery && i < ARRAY_LEN(vmx->eoi_exit); i++)
         vmwrite64(VMCS_EOI_EXIT(i), vmx->eoi_exit[i]);
     if (c->pause_loop) {

@@ -190,6 +190,8 @@ static bool vmx_probe(void)
     if (!find_controls() || !find_ept())
         return false;
     find_fixed_bits();
+    vmx_caps.barriers = mitigations.verw || mitigations.l1d_flush || mitigations.rsb_fill ||
+                        mitigations.untrain_ret;
     if (!vmx_bitmap_init()) {
         kprintf("vmx: no memory for the MSR bitmap\n");
         return false;

@@ -14,6 +14,7 @@ struct vmx_caps {
     uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
     uint64_t cr0_guest, cr4_guest; /* bits that a guest changes without an exit */
     uint64_t eptp_bits;
+    uint64_t barriers; /* not 0: mitigate_exit() and mitigate_vmexit() have work */
     bool unrestricted, vpid, tpr_shadow, msr_bitmaps, pause_loop, timer;
     /* Secondary controls of a vCPU whose interrupts the CPU delivers; 0: it cannot. */
     uint32_t delivery;
@@ -21,6 +22,8 @@ struct vmx_caps {
     bool invept_single;
 };
 extern struct vmx_caps vmx_caps;
+
+#define TIMER_IDLE UINT32_MAX /* ends the guest sooner or later, and nothing comes of it */
 
 struct vmx_vcpu;
 struct virt_cpu {
@@ -45,7 +48,7 @@ struct vmx_vcpu {
     uint16_t vpid;    /* 0: none */
     uint64_t eptp;
     /* Copies of what the VMCS holds, to write only what changes. */
-    uint32_t primary, interruptibility, threshold, timer;
+    uint32_t primary, interruptibility, threshold;
     uint64_t rip, host_rsp, host_cr0, host_cr3, eoi_exit[4];
     /* Registers that VMX does not switch. */
     uint64_t star, lstar, cstar, sfmask, kernel_gs, cr2, dr6;

@@ -47,7 +47,7 @@ def bare(out, kernel, initrd, exits, cmdline):
     iso = image(os.path.join(out, "intel-bare.iso"), load + "multiboot /boot/exits.elf\n", files)
     text = text_of("bench-intel-bare", iso, r"^\d+ passed")
     iso = image(os.path.join(out, "intel-linux.iso"), load, files)
-    return text, text_of("bench-intel-linux", iso, r"^tsc \d+[^\d]")
+    return text, text_of("bench-intel-bare-linux", iso, r"^tsc \d+[^\d]")
 
 
 def mullion(vms, end, cmdline=""):

@@ -12,6 +12,7 @@
 #include "virt/pv.c"
 #include "virt/vlapic.c"
 #include "virt/vlapic_timer.c"
+#include "virt/vlapic_vectors.c"
 
 static struct vcpu *const c = &fake_vcpu[0];
 static uint32_t foreign_pages, locks;

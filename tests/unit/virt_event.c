@@ -9,6 +9,7 @@
 #include "virt/guest.c"
 #include "virt/vlapic.c"
 #include "virt/vlapic_timer.c"
+#include "virt/vlapic_vectors.c"
 
 static uint32_t pv_offers;
 void pv_eoi_sync(struct vcpu *vcpu, bool cancel)

@@ -10,6 +10,7 @@
 #include "virt/msr.c"
 #include "virt/vlapic.c"
 #include "virt/vlapic_timer.c"
+#include "virt/vlapic_vectors.c"
 
 static uint64_t pv_value;
 void pv_eoi_sync(struct vcpu *vcpu, bool cancel)

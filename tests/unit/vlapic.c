@@ -8,6 +8,7 @@
 #include "virt/guest.c"
 #include "virt/vlapic.c"
 #include "virt/vlapic_timer.c"
+#include "virt/vlapic_vectors.c"
 
 /* PV EOI is not in use here. */
 void pv_eoi_sync(struct vcpu *vcpu, bool cancel)
