@@ -12,7 +12,8 @@ struct cpu_features {
     uint32_t phys_bits, linear_bits;
     bool x2apic, tsc_deadline, invariant_tsc, nx, page1gb, smep, smap, umip, fsgsbase, xsave,
         xsaveopt, xsaves, avx, svm, vmx, rdtscp, monitor, ibrs, stibp, ibpb, ssbd, hypervisor;
-    uint64_t xcr0;       /* state components the host enables */
+    bool bochs;    /* emulated: its firmware names itself, as QEMU's does, but no hypervisor does */
+    uint64_t xcr0; /* state components the host enables */
     uint32_t xsave_size; /* bytes of the area for xcr0; 512 without XSAVE */
     char name[48];
 };
