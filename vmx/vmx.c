@@ -97,6 +97,18 @@ static bool controls(const char *name, uint32_t msr, uint32_t needed, uint32_t w
     return false;
 }
 
+/* Bochs delivers a virtual interrupt that is pending whenever one of the host comes, whatever IF is
+ * (seen in its source, and in Linux guests that deadlock). */
+static bool delivery_wanted(void)
+{
+    if (cmdline_has("novirtintr"))
+        return false;
+    if (!features.bochs || cmdline_has("virtintr"))
+        return true;
+    kprintf("vmx: this is Bochs, which ignores IF when it delivers interrupts: software does\n");
+    return false;
+}
+
 /* Virtual-interrupt delivery, for guests in x2APIC mode: their EOIs need the MSR bitmap to pass. */
 static void find_delivery(struct vmx_caps *c)
 {
@@ -118,7 +130,7 @@ static bool find_controls(void)
     second |= cmdline_has("nounrestricted") ? 0 : SECONDARY_UNRESTRICTED;
     second |= cmdline_has("novpid") ? 0 : SECONDARY_VPID;
     second |= cmdline_has("nopausefilter") ? 0 : SECONDARY_PAUSE_LOOP;
-    second |= cmdline_has("novirtintr") ? 0 : SECONDARY_X2APIC | SECONDARY_VIRT_INTR;
+    second |= delivery_wanted() ? SECONDARY_X2APIC | SECONDARY_VIRT_INTR : 0;
     second |= cmdline_has("noapicregs") ? 0 : SECONDARY_APIC_REGS;
     /* Without true controls CR3 accesses would exit. */
     uint32_t timer = cmdline_has("nopreempttimer") ? 0 : PIN_TIMER;

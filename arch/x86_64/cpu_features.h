@@ -13,6 +13,7 @@ struct cpu_features {
     bool x2apic, tsc_deadline, invariant_tsc, nx, page1gb, smep, smap, umip, fsgsbase, xsave,
         xsaveopt, xsaves, avx, svm, vmx, rdtscp, monitor, mwait, ibrs, stibp, ibpb, ssbd,
         hypervisor;
+    bool bochs; /* emulated: its firmware names itself, as QEMU's does, but no hypervisor does */
     bool tcg, error_pointers; /* QEMU's TCG; FXRSTOR and XRSTOR load FIP, FDP and FOP */
     /* mwait: MONITOR and MWAIT are fit for the idle loop */
     uint64_t xcr0;       /* state components the host enables */

@@ -95,11 +95,17 @@ def test_assists_switched_off():
                 "interrupts", "timers", "nmi")
 
 
-def test_interrupts_delivered_by_software():
-    guests_with("intel-novirtintr", "novirtintr", ("timer 1, interrupt delivery 0",),
-                "interrupts", "timers", "msr")
+# Bochs gets this wrong when interrupts of the host come (docs/caveats.md), so on request only, and one
+# guest alone.
+def test_interrupts_delivered_by_the_cpu():
+    guests_with("intel-virtintr", "virtintr",
+                ("timer 1, interrupt delivery 1, APIC registers 1",), "interrupts")
 
 
 def test_interrupt_delivery_without_apic_registers():
-    guests_with("intel-noapicregs", "noapicregs",
-                ("interrupt delivery 1, APIC registers 0",), "interrupts", "timers", "msr")
+    guests_with("intel-noapicregs", "virtintr noapicregs",
+                ("interrupt delivery 1, APIC registers 0",), "interrupts")
+
+
+def test_bochs_is_recognised():
+    guests_with("intel-bochs", "", ("this is Bochs", "timer 1, interrupt delivery 0"), "pv")
