@@ -4,9 +4,8 @@
 #include "boot/acpi_tables.h"
 #include "lib/string.h"
 
-#define OEM_BOCHS 0x205348434f42ull /* "BOCHS " */
-#define RSDP_V1   20u
-#define RSDP_V2   36u
+#define RSDP_V1 20u
+#define RSDP_V2 36u
 
 /* FADT (ACPI specification, "Fixed ACPI Description Table"). */
 #define FADT_PM_TMR      76u
@@ -114,7 +113,7 @@ static void read_mcfg(const struct acpi_table *t)
     }
 }
 
-void *acpi_pages(uint64_t size)
+void *acpi_array(uint64_t size)
 {
     uint64_t bytes = align_up(size, PAGE_SIZE);
     uint64_t at = boot_take(boot, 0, bytes, PAGE_SIZE, BOOTINFO_MEM_KERNEL);
@@ -144,7 +143,6 @@ void acpi_init(struct bootinfo *info)
         boot_note("acpi: no tables; one CPU, no I/O APIC, no power-off\n");
         return;
     }
-    info->features.bochs = acpi_read(&pointer, 9, 6) == OEM_BOCHS && !info->features.hypervisor;
     for (uint32_t i = 0; i < ARRAY_LEN(known); i++) {
         bool found = false;
         for (uint32_t at = ACPI_HEADER; acpi_has(&root, at, size) && !found; at += size)

@@ -68,7 +68,7 @@ static uint64_t field(const struct acpi_table *t, const struct entry *e, uint32_
 /* Room for as many elements as the table could hold entries of `length` bytes. */
 static void *array(const struct acpi_table *t, uint32_t length, size_t size)
 {
-    void *memory = acpi_pages(MAX(t->length / length, 1) * size);
+    void *memory = acpi_array(MAX(t->length / length, 1) * size);
     if (!memory)
         boot_note("acpi: no memory for the entries of a table of %u bytes\n", t->length);
     return memory;
@@ -142,7 +142,7 @@ static void madt_add(const struct acpi_table *t, const struct entry *e)
         acpi->nmi_lint = field(t, e, 5, 1) & 1;
         break;
     case MADT_X2APIC_NMI:
-        acpi->nmi_lint = acpi_field(t, e, 8, 1) & 1;
+        acpi->nmi_lint = field(t, e, 8, 1) & 1;
         break;
     case MADT_LAPIC_ADDRESS_64:
         acpi->lapic_base = field(t, e, 4, 8);
@@ -155,8 +155,8 @@ void acpi_madt(const struct acpi_table *t)
     struct entry e = {.offset = MADT_FIRST};
 
     acpi->lapic_base = acpi_read(t, MADT_LAPIC_ADDRESS, 4);
-    acpi->cpu = acpi_array(t, madt_length[MADT_LAPIC], sizeof(*acpi->cpu));
-    acpi->ioapic = acpi_array(t, madt_length[MADT_IOAPIC], sizeof(*acpi->ioapic));
+    acpi->cpu = array(t, madt_length[MADT_LAPIC], sizeof(*acpi->cpu));
+    acpi->ioapic = array(t, madt_length[MADT_IOAPIC], sizeof(*acpi->ioapic));
     while (acpi->cpu && acpi->ioapic && madt_next(t, &e))
         madt_add(t, &e);
 }

@@ -4,8 +4,6 @@
 #include "boot/acpi_tables.h"
 
 #include "arch/x86_64/pci_config.h"
-#include "boot/acpi_tables.h"
-#include "boot/program.h"
 
 /* Both tables: blocks of type, length (16 bits at 2) behind a common header. */
 #define BLOCKS_FIRST 48u
