@@ -127,6 +127,8 @@ static void report_again(void)
 
 struct iommu_unit *iommu_of(uint32_t requester)
 {
+    if (!units)
+        return NULL;
     for (uint32_t i = 0; i < dma_tables.scope_count && unit_count; i++)
         if (requester >= dma_tables.scope[i].first && requester <= dma_tables.scope[i].last)
             return &units[dma_tables.scope[i].unit];

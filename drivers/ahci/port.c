@@ -242,12 +242,12 @@ static void check_link(struct port *port)
 {
     uint32_t det = SSTS_DET(port_read(port, PORT_SSTS));
     uint64_t silent_until = port->until_ns - LINK_NS + SILENCE_NS;
+    /* One that comes later is plugged in. */
+    bool silent = det == DET_NONE && !port->present && port->hba->now >= silent_until;
     if (det == DET_READY) {
         clear_events(port);
         enter(port, PORT_SETTLING, MS, SETTLE_NS);
-    } else if (det == DET_NONE && !port->present && port->hba->now >= silent_until) {
-        become_empty(port); /* one that comes later is plugged in */
-    } else if (!late(port)) {
+    } else if (!silent && !late(port)) {
         port->wake_ns = port->hba->now + POLL_NS;
     } else if (det == DET_PRESENT) {
         port_try_again(port, "a device is there, but the link does not come up");

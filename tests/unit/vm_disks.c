@@ -43,7 +43,7 @@ TEST(disk_is_attached_and_given_back)
         CHECK_EQ(last_config.disk_count, 1);
         CHECK_EQ(last_config.disk[0].backing, VMM_DISK_CHANNEL);
         CHECK_EQ(last_config.disk[0].driver_bits, AHCI_BIT_CHANNEL(0));
-        CHECK_EQ(last_cap_count, 7); /* kernel, ring, statistics, console, RAM, two of the disk */
+        CHECK_EQ(last_cap_count, 9); /* kernel, ring, statistics, console, RAM, 2 vCPUs, disk: 2 */
         CHECK_EQ(driver_works(), 1);
         CHECK_EQ(controller.channel[0].state, CHANNEL_ATTACHED);
         CHECK_EQ(controller.channel[0].attach.memory[0].size, 64 * MIB);
