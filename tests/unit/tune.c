@@ -9,6 +9,7 @@
 #include "manager/domain_cputune.c"
 #include "manager/tune.c"
 #include "manager/domain_devices.c"
+#include "manager/domain_disk.c"
 
 static struct domain domain;
 static char error[DOMAIN_XML_ERROR];
