@@ -4,8 +4,9 @@
 #include "boot/acpi_tables.h"
 #include "lib/string.h"
 
-#define RSDP_V1 20u
-#define RSDP_V2 36u
+#define OEM_BOCHS 0x205348434f42ull /* "BOCHS " */
+#define RSDP_V1   20u
+#define RSDP_V2   36u
 
 /* FADT (ACPI specification, "Fixed ACPI Description Table"). */
 #define FADT_PM_TMR      76u
@@ -143,6 +144,7 @@ void acpi_init(struct bootinfo *info)
         boot_note("acpi: no tables; one CPU, no I/O APIC, no power-off\n");
         return;
     }
+    info->features.bochs = acpi_read(&pointer, 9, 6) == OEM_BOCHS && !info->features.hypervisor;
     for (uint32_t i = 0; i < ARRAY_LEN(known); i++) {
         bool found = false;
         for (uint32_t at = ACPI_HEADER; acpi_has(&root, at, size) && !found; at += size)

@@ -284,7 +284,7 @@ static bool reads_well(const struct device *d, uint8_t sector)
 static bool moving_target(const struct device *d)
 {
     restart(d);
-    for (uint32_t i = 0; i < 200; i++) {
+    for (uint32_t i = 0; i < 40; i++) {
         uint16_t used = queue.used[1];
         request.type = next() % 16;
         request.sector = next() % (2 * DISK_SECTORS);
