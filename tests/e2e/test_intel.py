@@ -8,7 +8,7 @@ import demo
 import harness
 
 # Bochs executes about a hundred million instructions a second.
-LIMIT = 900
+LIMIT = 300
 
 
 def kernel_tests(smp):
@@ -88,11 +88,13 @@ def guests_with(name, cmdline, found, *guests):
         harness.check(sorted(verdicts) == sorted((guest, "0") for guest in guests), f"{verdicts}")
 
 
+# Not `interrupts`: without the preemption timer it does not end in Bochs (docs/caveats.md).
 def test_assists_switched_off():
     words = "novpid notprshadow nomsrbitmap nopausefilter nopreempttimer"
-    guests_with("intel-plain", words, ("VPID 0, TPR shadow 0, MSR bitmap 0, pause 0",
-                                       "timer 0, interrupt delivery 0, APIC registers 0"),
-                "interrupts", "timers", "nmi")
+    for guest in ("timers", "nmi"):
+        guests_with("intel-plain-" + guest, words,
+                    ("VPID 0, TPR shadow 0, MSR bitmap 0, pause 0",
+                     "timer 0, interrupt delivery 0, APIC registers 0"), guest)
 
 
 # Bochs gets this wrong when interrupts of the host come (docs/caveats.md), so on request only, and one
