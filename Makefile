@@ -28,6 +28,7 @@ include tools/make/kernel.mk
 include tools/make/third-party.mk
 include tools/make/ring3.mk
 include tools/make/image.mk
+include tools/make/img.mk
 include tools/make/tests.mk
 include tools/make/source.mk
 

@@ -40,6 +40,8 @@ struct kinfo {
 #define ASSIST_PML           (1ull << 12)
 #define ASSIST_HOST_X2APIC   (1ull << 13)
 #define ASSIST_HOST_DEADLINE (1ull << 14)
+#define ASSIST_DIRTY         (1ull << 15) /* guest_dirty() works */
+#define ASSIST_FAST_STRINGS  (1ull << 16) /* firmware has left fast string operations on */
 
 enum root_mem_kind {
     ROOT_MEM_RAM,      /* free memory, content undefined */
@@ -72,6 +74,7 @@ struct root_framebuffer {
 
 #define ROOT_MEM_MAX 160u
 #define ROOT_CMDLINE 1024u
+#define ROOT_NODES   16u /* whose distances are told */
 
 /* Passed to the root task only: mapped read-only, its address in RDI at the entry point. */
 struct root_info {
@@ -86,6 +89,7 @@ struct root_info {
     char boot_method[16]; /* "multiboot2", "pvh", "uefi" */
     char cmdline[ROOT_CMDLINE];
     struct root_framebuffer fb;
+    uint8_t distance[ROOT_NODES][ROOT_NODES]; /* from SLIT: 10 is local; all 0: it has none */
     struct root_mem mem[ROOT_MEM_MAX];
 };
 

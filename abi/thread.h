@@ -103,13 +103,22 @@ struct cpu_info {
 #define IRQ_ACTIVE_LOW 0x2u
 #define IRQ_ISA        0x4u /* the number is an ISA IRQ: translate by MADT overrides */
 
+#define MACHINE_LEVELS 4u
+
 /* machine_control() operations. */
 enum machine_op {
     MACHINE_RESET = 1, /* chip set's register, keyboard controller, triple fault (user/power.h) */
     MACHINE_CONSOLE, /* arg 1: ring 3 owns serial line and screen, the kernel only logs; 0: back */
     MACHINE_PANIC,   /* crash on purpose (tests of the panic record) */
     MACHINE_TRACE,   /* arg 1: scheduling events are traced from now on; 0: no more */
-    MACHINE_TRACE_READ /* see abi/trace.h */
+    MACHINE_TRACE_READ, /* see abi/trace.h */
+    /* arg: a CPU. What is near it: MACHINE_LEVELS sets of CPUs in the UTCB (mr[]), SC_AFFINITY_CPUS
+     * bits each: the threads of its core, those that share its last cache, its node, its
+     * node and those next to it. */
+    MACHINE_NEAR,
+    MACHINE_CPU_OFFLINE, /* arg: a CPU. ERR_ADMISSION: a reservation fits nowhere else, or it is the
+                            last. It still serves interrupts */
+    MACHINE_CPU_ONLINE
 };
 
 #endif

@@ -35,11 +35,11 @@ enum vcpu_exit {
 #define VCPU_GROUP_DEBUG   0x008u /* dr0-3, dr6, dr7 */
 #define VCPU_GROUP_SYSCALL 0x010u /* star, lstar, cstar, sfmask, kernel_gs_base, sysenter_* */
 #define VCPU_GROUP_EVENTS  0x020u /* event: pending exception or interrupt to deliver next */
-#define VCPU_GROUP_TIME    0x040u /* tsc_offset, tsc_aux */
+#define VCPU_GROUP_TIME    0x040u /* tsc_offset, tsc_aux, tsc_scale */
 #define VCPU_GROUP_MISC    0x080u /* pat, spec_ctrl, run_state */
 #define VCPU_GROUP_FPU     0x100u /* vcpu_get/vcpu_set only: XSAVE image in the second page */
 #define VCPU_GROUP_CODE \
-    0x200u /* exits only: seg[CS] and seg[SS], part of SEGS: all that 64-bit code needs */
+    0x200u /* exits only: base and attr of seg[CS], attr of seg[SS]: mode and privilege */
 #define VCPU_GROUP_ALL 0x0ffu
 
 /* Index into gpr[]: the encoding of ModRM. */
@@ -194,14 +194,18 @@ struct vcpu_page {
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
     /* group EVENTS */
     struct vcpu_event event;
-    /* group TIME: guest TSC = host TSC + tsc_offset */
+    /* group TIME: guest TSC = host TSC * tsc_scale + tsc_offset */
     uint64_t tsc_offset, tsc_aux;
     /* group MISC */
     uint64_t pat, spec_ctrl;
     uint32_t run_state; /* VCPU_RUN_* */
     uint32_t pad0;
     uint64_t apic_base; /* IA32_APIC_BASE */
+    /* group TIME, with ASSIST_TSC_SCALING: 48 bits of fraction, TSC_SCALE_MIN to MAX; 0: 1.0 */
+    uint64_t tsc_scale;
 };
+#define TSC_SCALE_MIN (1ull << 16)
+#define TSC_SCALE_MAX ((1ull << 56) - 1)
 
 _Static_assert(sizeof(struct vcpu_page) <= 2048, "the exit page leaves room for the future");
 
@@ -217,6 +221,8 @@ enum msr_rule {
 
 /* guest_cpuid(): key flags. */
 #define CPUID_KEY_SUBLEAF 0x1u /* the entry is for one subleaf (ECX) only */
+
+#define GUEST_DIRTY_STEP (32ull << 20) /* bytes a guest_dirty() */
 
 /* guest_doorbell() kinds. */
 #define DOORBELL_PIO    0u
@@ -266,6 +272,8 @@ enum vcpu_stat {
     STAT_STEAL_TSC,
     STAT_LAST_CPU,
     STAT_PV_EOI, /* ended without an exit */
+    STAT_DIRTY, /* with ASSIST_PML: pages of 4 KiB that it was the first to write, see guest_dirty()
+                 */
     VCPU_STATS
 };
 

@@ -8,6 +8,17 @@
 
 #define VMX_STATE_OFFSET 2048u
 
+/* Access rights. (Intel SDM vol. 3, "Format of Access Rights".) */
+#define ACCESS_TYPE     0x0000fu
+#define ACCESS_S        0x00010u
+#define ACCESS_DPL(a)   ((a) >> 5 & 3u)
+#define ACCESS_P        0x00080u
+#define ACCESS_RESERVED 0xfffe0f00u
+#define ACCESS_L        0x02000u
+#define ACCESS_DB       0x04000u
+#define ACCESS_G        0x08000u
+#define ACCESS_UNUSABLE 0x10000u
+
 struct vmx_segment {
     uint64_t base;
     uint32_t limit, access; /* access rights as in the VMCS */

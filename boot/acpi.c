@@ -130,7 +130,7 @@ void acpi_init(struct bootinfo *info)
         char signature[5];
         void (*read)(const struct acpi_table *);
     } known[] = {{"APIC", acpi_madt}, /* before the SRAT, which describes its CPUs */
-                 {"SRAT", acpi_srat}, {"HPET", read_hpet}, {"MCFG", read_mcfg},
+                 {"SRAT", acpi_srat}, {"SLIT", acpi_slit}, {"HPET", read_hpet}, {"MCFG", read_mcfg},
                  {"FACP", read_fadt}, {"DMAR", acpi_dmar}, {"IVRS", acpi_ivrs}};
     struct acpi_table pointer = {info->rsdp_copy, info->rsdp_copied}, root, t;
     uint32_t size;

@@ -4,6 +4,7 @@
 #ifndef BOOT_ACPI_H
 #define BOOT_ACPI_H
 
+#include "abi/kinfo.h"
 #include "abi/thread.h"
 #include "lib/types.h"
 
@@ -50,6 +51,7 @@ struct acpi_dma {
 };
 
 struct acpi_info {
+    uint8_t distance[ROOT_NODES][ROOT_NODES]; /* SLIT, of the first nodes; all 0: none */
     uint64_t root; /* host-physical address of XSDT or RSDT, 0: no ACPI */
     uint64_t lapic_base;
     struct acpi_cpu *cpu;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* MADT and SRAT: CPUs, interrupt controllers, proximity domains. */
+/* MADT, SRAT and SLIT: CPUs, interrupt controllers, proximity domains, their distances. */
 #include "boot/acpi_tables.h"
 
 #include "abi/thread.h"
@@ -40,6 +40,10 @@ static const uint8_t madt_length[MADT_TYPES] = {
 #define SRAT_LAPIC_LEN  16u
 #define SRAT_MEMORY_LEN 40u
 #define SRAT_X2APIC_LEN 24u
+
+/* SLIT (ACPI specification, "System Locality Information Table"). */
+#define SLIT_COUNT  36u
+#define SLIT_MATRIX 44u
 
 struct entry {
     uint32_t offset, type, length;
@@ -204,4 +208,18 @@ void acpi_srat(const struct acpi_table *t)
     acpi->mem_domain = array(t, SRAT_MEMORY_LEN, sizeof(*acpi->mem_domain));
     while (acpi->mem_domain && next_entry(t, &e, "SRAT"))
         srat_add(t, &e);
+}
+
+void acpi_slit(const struct acpi_table *t)
+{
+    uint64_t count = acpi_read(t, SLIT_COUNT, 8);
+    if (!count || count > ACPI_TABLE_MAX || t->length < SLIT_MATRIX ||
+        count * count > t->length - SLIT_MATRIX) {
+        boot_note("acpi: SLIT of %u bytes ignored: %lu nodes\n", t->length, count);
+        return;
+    }
+    uint32_t known = (uint32_t)MIN(count, ROOT_NODES);
+    for (uint32_t i = 0; i < known; i++)
+        for (uint32_t k = 0; k < known; k++)
+            acpi->distance[i][k] = (uint8_t)acpi_read(t, SLIT_MATRIX + i * (uint32_t)count + k, 1);
 }

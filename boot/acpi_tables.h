@@ -34,6 +34,7 @@ static inline uint64_t acpi_read(const struct acpi_table *t, uint32_t offset, ui
 void *acpi_array(uint64_t size);
 void acpi_madt(const struct acpi_table *t);
 void acpi_srat(const struct acpi_table *t); /* after the MADT */
+void acpi_slit(const struct acpi_table *t);
 void acpi_dmar(const struct acpi_table *t);
 void acpi_ivrs(const struct acpi_table *t);
 

@@ -2,30 +2,11 @@
 #include "boot/root_elf.h"
 
 #include "abi/kinfo.h"
+#include "lib/elf64.h"
 #include "lib/string.h"
 
-#define ELF_EXEC    2u
-#define ELF_X86_64  62u
-#define ELF_PT_LOAD 1u
-#define ELF_X       1u
-#define ELF_W       2u
-
-struct elf_header {
-    uint8_t ident[16];
-    uint16_t type, machine;
-    uint32_t version;
-    uint64_t entry, phoff, shoff;
-    uint32_t flags;
-    uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
-struct elf_phdr {
-    uint32_t type, flags;
-    uint64_t offset, vaddr, paddr, filesz, memsz, align;
-};
-_Static_assert(sizeof(struct elf_header) == 64 && sizeof(struct elf_phdr) == 56, "ELF64 layout");
-
 /* A page has one set of rights and one source. */
-static bool overlaps(const struct elf_phdr *ph, const struct root_image *image)
+static bool overlaps(const struct elf64_program *ph, const struct root_image *image)
 {
     uint64_t first = align_down(ph->vaddr, PAGE_SIZE);
     uint64_t end = align_up(ph->vaddr + ph->memsz, PAGE_SIZE);
@@ -38,7 +19,8 @@ static bool overlaps(const struct elf_phdr *ph, const struct root_image *image)
     return false;
 }
 
-static const char *take_segment(const struct elf_phdr *ph, uint64_t size, struct root_image *image)
+static const char *take_segment(const struct elf64_program *ph, uint64_t size,
+                                struct root_image *image)
 {
     if (image->count == ROOT_SEGMENTS)
         return "too many segments";
@@ -49,35 +31,37 @@ static const char *take_segment(const struct elf_phdr *ph, uint64_t size, struct
         return "a segment lies outside the address space";
     if ((ph->vaddr ^ ph->offset) & PAGE_MASK)
         return "a segment is not page aligned in the file";
-    if ((ph->flags & ELF_W) && (ph->flags & ELF_X))
+    if ((ph->flags & PF_W) && (ph->flags & PF_X))
         return "a segment is writable and executable";
-    if (!(ph->flags & ELF_W) && ph->memsz != ph->filesz)
+    if (!(ph->flags & PF_W) && ph->memsz != ph->filesz)
         return "a read-only segment is longer than its file part";
     if (overlaps(ph, image))
         return "two segments overlap in a page";
     struct root_segment *seg = &image->segment[image->count++];
     *seg = (struct root_segment){ph->vaddr, ph->offset, ph->filesz, ph->memsz, MAP_READ};
-    seg->flags |= (ph->flags & ELF_W) ? MAP_WRITE : 0;
-    seg->flags |= (ph->flags & ELF_X) ? MAP_EXEC : 0;
-    if (ph->flags & ELF_W)
+    seg->flags |= (ph->flags & PF_W) ? MAP_WRITE : 0;
+    seg->flags |= (ph->flags & PF_X) ? MAP_EXEC : 0;
+    if (ph->flags & PF_W)
         image->data_size += align_up((ph->vaddr & PAGE_MASK) + ph->memsz, PAGE_SIZE);
     return NULL;
 }
 
 const char *root_elf_parse(const void *file, uint64_t size, struct root_image *image)
 {
-    const struct elf_header *h = file;
+    const struct elf64_header *h = file;
     *image = (struct root_image){0};
     if (size < sizeof(*h) || memcmp(h->ident, "\177ELF\2\1\1", 7) != 0)
         return "not a 64-bit ELF file";
-    if (h->type != ELF_EXEC || h->machine != ELF_X86_64 || h->phentsize != sizeof(struct elf_phdr))
+    if (h->type != ET_EXEC || h->machine != EM_X86_64 ||
+        h->phentsize != sizeof(struct elf64_program))
         return "not a static x86-64 program";
-    if (h->phoff > size || h->phnum > (size - h->phoff) / sizeof(struct elf_phdr) || h->phoff % 8)
+    if (h->phoff > size || h->phnum > (size - h->phoff) / sizeof(struct elf64_program) ||
+        h->phoff % 8)
         return "the program headers lie outside the file";
-    const struct elf_phdr *ph = (const void *)((const char *)file + h->phoff);
+    const struct elf64_program *ph = (const void *)((const char *)file + h->phoff);
     for (uint32_t i = 0; i < h->phnum; i++) {
         const char *error =
-            ph[i].type == ELF_PT_LOAD && ph[i].memsz ? take_segment(&ph[i], size, image) : NULL;
+            ph[i].type == PT_LOAD && ph[i].memsz ? take_segment(&ph[i], size, image) : NULL;
         if (error)
             return error;
     }

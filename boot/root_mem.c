@@ -20,6 +20,17 @@ static uint32_t domain_of(uint64_t base)
     return 0;
 }
 
+/* One more than the highest of a CPU or a piece of memory. */
+static uint32_t count_nodes(void)
+{
+    uint32_t highest = 0;
+    for (uint32_t i = 0; i < acpi->cpu_count; i++)
+        highest = MAX(highest, acpi->cpu[i].domain);
+    for (uint32_t i = 0; i < acpi->mem_domain_count; i++)
+        highest = MAX(highest, acpi->mem_domain[i].domain);
+    return highest + 1;
+}
+
 /* Without these the root task cannot start at all. */
 static bool needed(uint32_t kind)
 {
@@ -135,6 +146,7 @@ void root_mem_describe(const struct bootinfo *boot, struct root_info *info)
     if (dropped)
         boot_note("memory: map too fragmented, %llu KiB are left unused\n",
                   (unsigned long long)dropped / 1024);
+    info->numa_nodes = count_nodes();
     info->package_size = boot->package_size;
     info->acpi_root = acpi->root;
     info->mcfg_base = acpi->mcfg_base;
@@ -145,4 +157,5 @@ void root_mem_describe(const struct bootinfo *boot, struct root_info *info)
     memcpy(info->boot_method, boot->boot_method, sizeof(info->boot_method));
     memcpy(info->cmdline, boot->cmdline, sizeof(info->cmdline));
     info->fb = boot->fb;
+    memcpy(info->distance, acpi->distance, sizeof(info->distance));
 }

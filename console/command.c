@@ -12,7 +12,7 @@ static const struct {
     {"--name", OPTION_NAME},       {"--set", OPTION_SET},           {"--live", OPTION_LIVE},
     {"--config", OPTION_CONFIG},   {"--current", OPTION_CURRENT},   {"--once", OPTION_ONCE},
     {"--pretty", OPTION_PRETTY},   {"--domain", OPTION_DOMAIN},     {"--vcpu", OPTION_VCPU},
-    {"--cpulist", OPTION_CPULIST},
+    {"--cpulist", OPTION_CPULIST}, {"--pool", OPTION_POOL},         {"--shrink", OPTION_SHRINK},
 };
 
 /* OPTION_* of a word up to its "="; 0: none. */
@@ -41,7 +41,7 @@ static bool add_word(struct command *c, const char *word)
 static bool take_option(struct command *c, const char *word, char **rest)
 {
     uint32_t option = option_of(word);
-    bool valued = option & (OPTION_DOMAIN | OPTION_VCPU | OPTION_CPULIST);
+    bool valued = option & (OPTION_DOMAIN | OPTION_VCPU | OPTION_CPULIST | OPTION_POOL);
     const char *value = strchr(word, '=');
     value = value ? value + 1 : valued ? strtok_r(NULL, " \t", rest) : NULL;
     c->options |= option;
@@ -57,6 +57,9 @@ static bool take_option(struct command *c, const char *word, char **rest)
     case OPTION_CPULIST:
         c->cpulist = value;
         return value;
+    case OPTION_POOL:
+        c->pool = value;
+        return value;
     case OPTION_SET:
         return !value || add_word(c, value);
     default:
@@ -66,9 +69,13 @@ static bool take_option(struct command *c, const char *word, char **rest)
 
 static const char *check(const struct command *c, const struct verb *verb, char error[128])
 {
-    static const uint32_t most[] = {
-        [VERB_NONE] = 0,     [VERB_WORD] = 0,     [VERB_DOMAIN] = 0,
-        [VERB_DOMAIN_1] = 1, [VERB_DOMAIN_2] = 2, [VERB_DOMAIN_ANY] = VERB_WORDS_MAX};
+    static const uint32_t most[] = {[VERB_NONE] = 0,
+                                    [VERB_WORD] = 0,
+                                    [VERB_WORD_1] = 1,
+                                    [VERB_DOMAIN] = 0,
+                                    [VERB_DOMAIN_1] = 1,
+                                    [VERB_DOMAIN_2] = 2,
+                                    [VERB_DOMAIN_ANY] = VERB_WORDS_MAX};
     uint32_t words = c->word_count + (c->vcpu != NULL) + (c->cpulist != NULL);
     if (c->options & ~(verb->options | (verb->argument >= VERB_DOMAIN ? OPTION_DOMAIN : 0)))
         snprintf(error, 128, "command '%s' doesn't support this option", verb->name);

@@ -123,6 +123,8 @@ void format_info(struct text *text, const struct mgr_info *info)
     text_add(text, "%-16s%s\n", "OS Type:", "hvm");
     text_add(text, "%-16s%s\n", "State:", format_state(info->brief.state));
     text_add(text, "%-16s%u\n", "CPU(s):", (unsigned)info->vcpus);
+    if (info->cpupool[0])
+        text_add(text, "%-16s%.31s\n", "CPU pool:", info->cpupool);
     add_seconds(text, "CPU time:", info->cpu_time_ns);
     text_add(text, "%-16s%llu KiB\n", "Max memory:", (unsigned long long)(info->memory / 1024));
     text_add(text, "%-16s%llu KiB\n",
@@ -189,6 +191,7 @@ static const char *const stat_name[VCPU_STATS] = {
     [STAT_STEAL_TSC] = "steal_tsc",
     [STAT_LAST_CPU] = "last_cpu",
     [STAT_PV_EOI] = "pv_eoi",
+    [STAT_DIRTY] = "dirty_pages",
 };
 
 static const char *const exit_name[VCPU_EXITS] = {

@@ -193,6 +193,8 @@ static void drain_guests(uint64_t bits)
             continue;
         }
         enum guest_drained drained = guest_drain(&guests[i], DRAIN_BYTES, on_output, NULL);
+        if (guests[i].has_notif)
+            sys_sc_bill(guests[i].notif_slot); /* who prints pays for it */
         if (drained == GUEST_MORE)
             sys_notif_signal(SLOT_NOTIF, bit); /* comes back after the others had their turn */
         if (drained != GUEST_RESTING)

@@ -7,7 +7,16 @@
 #include "abi/status.h"
 #include "console/client.h"
 #include "console/top.h"
+#include "console/verbs_capture.h"
+#include "console/verbs_cpu.h"
+#include "console/verbs_cpupool.h"
+#include "console/verbs_dirty.h"
+#include "console/verbs_domif.h"
+#include "console/verbs_host.h"
+#include "console/verbs_iface.h"
+#include "console/verbs_network.h"
 #include "console/verbs_trace.h"
+#include "console/verbs_pool.h"
 #include "console/verbs_tune.h"
 #include "user/program.h"
 #include "user/syscall_stubs.h"
@@ -36,13 +45,18 @@ void verbs_init(void)
 }
 
 /* Sleeps without taking anything away from the main loop: yields until the time has come. */
-static void sleep_ns(uint64_t ns)
+void verbs_sleep(uint64_t ns)
 {
     uint64_t end = time_tsc() + time_ns_to_tsc(ns);
     uint64_t bits;
     if (!sleep_notif)
         return;
     sys_notif_wait(sleep_notif, end, &bits);
+}
+
+void client_pause(void)
+{
+    verbs_sleep(PAUSE_NS);
 }
 
 static void run_list(const struct command *c, struct text *text)
@@ -69,7 +83,7 @@ static void run_dominfo(const struct command *c, struct text *text)
 {
     struct mgr_info info;
     client_refresh(c->domain);
-    sleep_ns(REFRESH_NS);
+    verbs_sleep(REFRESH_NS);
     if (client_info(c->domain, &info) != OK)
         text_add(text, "error: %s\n\n", client_reason());
     else
@@ -102,7 +116,7 @@ static bool reaches(const char *domain, enum vm_state state)
             return false;
         if (info.brief.state == (uint32_t)state)
             return true;
-        sleep_ns(PAUSE_NS);
+        verbs_sleep(PAUSE_NS);
     }
     return false;
 }
@@ -117,7 +131,7 @@ static void run_start(const struct command *c, struct text *text)
     for (uint32_t i = 0; i < PAUSES; i++) {
         if (client_info(c->domain, &info) != OK || info.brief.state != VM_STARTING)
             break;
-        sleep_ns(PAUSE_NS);
+        verbs_sleep(PAUSE_NS);
     }
     if (client_info(c->domain, &info) == OK && info.brief.state == VM_SHUTOFF &&
         !strncmp(info.reason, MGR_REFUSED, sizeof(MGR_REFUSED) - 1))
@@ -181,7 +195,7 @@ static void for_each_vcpu(const struct command *c, struct text *text, bool info)
     struct mgr_node node = {0};
     struct mgr_stats stats = {.vcpus = 1};
     client_refresh(c->domain);
-    sleep_ns(REFRESH_NS);
+    verbs_sleep(REFRESH_NS);
     client_node(&node);
     for (uint32_t i = 0; i < stats.vcpus && i < VMM_MAX_VCPUS; i++) {
         if (client_stats(c->domain, i, &stats) != OK) {
@@ -240,7 +254,7 @@ static void run_domblkstat(const struct command *c, struct text *text)
     struct mgr_disk disks[VMM_MAX_DISKS];
     uint32_t count, shown = 0;
     client_refresh(c->domain);
-    sleep_ns(REFRESH_NS);
+    verbs_sleep(REFRESH_NS);
     if (client_disks(c->domain, disks, &count) != OK) {
         text_add(text, "error: %s\n\n", client_reason());
         return;
@@ -266,9 +280,9 @@ static void run_top(const struct command *c, struct text *text)
     }
     top_begin();
     top_look(time_ns(), 0, NULL); /* asks for fresh counters */
-    sleep_ns(REFRESH_NS);
+    verbs_sleep(REFRESH_NS);
     top_look(time_ns(), 0, NULL);
-    sleep_ns(ONCE_NS);
+    verbs_sleep(ONCE_NS);
     top_look(time_ns(), UINT32_MAX, text);
     text_add(text, "\n");
 }
@@ -350,11 +364,34 @@ static void run_help(const struct command *c, struct text *text)
 const struct verb verbs[] = {
     {"console", VERB_DOMAIN_1, 0, "<domain> [serial|virtio]",
      "connect to the guest console; Ctrl-] leaves it", run_console},
+    {"cpu-offline", VERB_WORD, 0, "<cpu>",
+     "take a CPU of the host out of use; what runs there goes to others", run_cpu_offline},
+    {"cpu-online", VERB_WORD, 0, "<cpu>", "take a CPU of the host into use again", run_cpu_online},
+    {"cpupool-cpu-add", VERB_WORD_1, 0, "<pool> <cpulist>", "give a CPU pool more CPUs",
+     run_cpupool_cpu_add},
+    {"cpupool-cpu-remove", VERB_WORD_1, 0, "<pool> <cpulist>", "take CPUs out of a CPU pool",
+     run_cpupool_cpu_remove},
+    {"cpupool-create", VERB_WORD_1, 0, "<pool> <cpulist>", "make a pool of CPUs",
+     run_cpupool_create},
+    {"cpupool-destroy", VERB_WORD, 0, "<pool>", "end a CPU pool without guests",
+     run_cpupool_destroy},
+    {"cpupool-list", VERB_NONE, 0, "", "list pools of the host's CPUs", run_cpupool_list},
+    {"cpupool-migrate", VERB_DOMAIN_1, 0, "<domain> <pool>",
+     "assign a domain to a CPU pool; -: to none", run_cpupool_migrate},
     {"destroy", VERB_DOMAIN, 0, "<domain>", "destroy (stop) a domain", run_destroy},
     {"dmesg", VERB_NONE, 0, "", "kernel log of the hypervisor", run_dmesg},
     {"domblklist", VERB_DOMAIN, 0, "<domain>", "list all domain blocks", run_domblklist},
     {"domblkstat", VERB_DOMAIN_1, 0, "<domain> [<device>]", "get device block stats for a domain",
      run_domblkstat},
+    {"domdirtyrate-calc", VERB_DOMAIN_1, 0, "<domain> [<seconds>]",
+     "calculate a domain's memory dirty rate", run_domdirtyrate_calc},
+    {"domif-getlink", VERB_DOMAIN_1, 0, "<domain> <interface>",
+     "get link state of a virtual interface", run_domif_getlink},
+    {"domif-setlink", VERB_DOMAIN_2, 0, "<domain> <interface> <state>",
+     "set link state of a virtual interface", run_domif_setlink},
+    {"domiflist", VERB_DOMAIN, 0, "<domain>", "list all domain virtual interfaces", run_domiflist},
+    {"domifstat", VERB_DOMAIN_1, 0, "<domain> [<interface>]",
+     "get network interface stats for a domain", run_domifstat},
     {"dominfo", VERB_DOMAIN, 0, "<domain>", "domain information", run_dominfo},
     {"domstate", VERB_DOMAIN, 0, "<domain>", "domain state", run_domstate},
     {"domstats", VERB_WORD, 0, "[<domain>]", "get statistics about one or all domains",
@@ -363,10 +400,27 @@ const struct verb verbs[] = {
      "<domain> [<cpulist>] [--live] [--config] [--current]",
      "control or query domain emulator affinity", run_emulatorpin},
     {"help", VERB_WORD, 0, "[<command>]", "print help", run_help},
+    {"host-addresses", VERB_NONE, 0, "", "the host's own addresses, name and time servers",
+     run_host_addresses},
+    {"iface-list", VERB_NONE, OPTION_ALL, "[--all]", "list the host's network interfaces",
+     run_iface_list},
     {"list", VERB_NONE, OPTION_ALL | OPTION_INACTIVE | OPTION_NAME, "[--all] [--inactive] [--name]",
      "list domains", run_list},
+    {"net-capture", VERB_DOMAIN_ANY, 0, "<network> <port> [<frames>]",
+     "print frames of a network's port (as net-info names it), a pcap file in base64",
+     run_net_capture},
+    {"net-info", VERB_WORD, 0, "<network>", "network information, its ports and their counters",
+     run_net_info},
+    {"net-list", VERB_NONE, OPTION_ALL, "[--all]", "list networks", run_net_list},
+    {"nodecpumap", VERB_NONE, 0, "", "the host's CPUs, and which of them are online",
+     run_nodecpumap},
     {"nodedev-list", VERB_NONE, 0, "", "enumerate devices on this host", run_nodedev_list},
     {"nodeinfo", VERB_NONE, 0, "", "node information", run_nodeinfo},
+    {"ping", VERB_WORD_1, 0, "<host> [<count>]",
+     "ask a host for an answer, from the host's network", run_ping},
+    {"pool-grow", VERB_WORD_1, 0, "<pool> [<capacity>]",
+     "make a pool's partition larger, into the free space behind it", run_pool_grow},
+    {"pool-list", VERB_NONE, 0, "", "list pools", run_pool_list},
     {"reboot-host", VERB_NONE, OPTION_FORCE, "[--force]",
      "shut all domains down (at once with --force), restart the host", run_reboot_host},
     {"reset", VERB_DOMAIN, 0, "<domain>", "reset a domain", run_reset},
@@ -377,6 +431,13 @@ const struct verb verbs[] = {
     {"shutdown", VERB_DOMAIN, 0, "<domain>", "gracefully shutdown a domain", run_shutdown},
     {"shutdown-host", VERB_NONE, OPTION_FORCE, "[--force]",
      "shut all domains down (at once with --force), power the host off", run_shutdown_host},
+    {"snapshot-create", VERB_DOMAIN_1, 0, "<domain> <name>",
+     "Create a snapshot of all volumes of a domain", run_snapshot_create},
+    {"snapshot-delete", VERB_DOMAIN_1, 0, "<domain> <snapshot>", "Delete a domain snapshot",
+     run_snapshot_delete},
+    {"snapshot-list", VERB_DOMAIN, 0, "<domain>", "List snapshots for a domain", run_snapshot_list},
+    {"snapshot-revert", VERB_DOMAIN_1, 0, "<domain> <snapshot>", "Revert a domain to a snapshot",
+     run_snapshot_revert},
     {"start", VERB_DOMAIN, 0, "<domain>", "start a (previously defined) inactive domain",
      run_start},
     {"suspend", VERB_DOMAIN, 0, "<domain>", "suspend a domain", run_suspend},
@@ -389,6 +450,14 @@ const struct verb verbs[] = {
     {"vcpupin", VERB_DOMAIN_2, OPTION_TUNE | OPTION_VCPU | OPTION_CPULIST,
      "<domain> [<vcpu>] [<cpulist>] [--live] [--config] [--current]",
      "control or query domain vcpu affinity", run_vcpupin},
+    {"vol-clone", VERB_DOMAIN_1, OPTION_POOL, "<vol> <newname> --pool <pool>", "clone a volume",
+     run_vol_clone},
+    {"vol-create", VERB_DOMAIN_2, 0, "<pool> <name> <capacity>", "create a volume", run_vol_create},
+    {"vol-delete", VERB_DOMAIN, OPTION_POOL, "<vol> --pool <pool>", "delete a volume",
+     run_vol_delete},
+    {"vol-list", VERB_DOMAIN, 0, "<pool>", "list volumes", run_vol_list},
+    {"vol-resize", VERB_DOMAIN_1, OPTION_POOL | OPTION_SHRINK,
+     "<vol> <capacity> --pool <pool> [--shrink]", "resize a volume", run_vol_resize},
     {NULL, VERB_NONE, 0, NULL, NULL, NULL},
 };
 
@@ -427,7 +496,7 @@ const char *verbs_candidate(void *context, uint32_t index, const char *first, ui
         return schedinfo_candidate(i);
     if (index == 1 && verb && verb->run == run_trace)
         return trace_candidate(i);
-    if (index != 1 || !verb || verb->argument == VERB_NONE)
+    if (index != 1 || !verb || verb->argument == VERB_NONE || verb->argument == VERB_WORD_1)
         return NULL;
     if (i == 0 && client_list(briefs, &count) != OK)
         count = 0;

@@ -15,8 +15,8 @@ struct command {
     const char *domain;               /* NULL: none given */
     const char *word[VERB_WORDS_MAX]; /* behind it, that are no options */
     uint32_t word_count;
-    const char *vcpu, *cpulist; /* values of these options; NULL: not given */
-    uint32_t options;           /* OPTION_* */
+    const char *vcpu, *cpulist, *pool; /* values of these options; NULL: not given */
+    uint32_t options;                  /* OPTION_* */
 };
 
 #define OPTION_ALL      0x1u
@@ -32,14 +32,17 @@ struct command {
 #define OPTION_DOMAIN   0x400u /* these have values */
 #define OPTION_VCPU     0x800u
 #define OPTION_CPULIST  0x1000u
+#define OPTION_POOL     0x2000u
+#define OPTION_SHRINK   0x4000u
 #define OPTION_TUNE     (OPTION_LIVE | OPTION_CONFIG | OPTION_CURRENT)
 
-/* What stands behind the verb: nothing, a domain, perhaps a word; VERB_DOMAIN_n: up to n words
+/* What stands behind the verb: nothing, a domain, perhaps a word; ..._n: up to n words
  * more.
  */
 enum verb_argument {
     VERB_NONE,
     VERB_WORD,
+    VERB_WORD_1,
     VERB_DOMAIN,
     VERB_DOMAIN_1,
     VERB_DOMAIN_2,
@@ -62,6 +65,8 @@ const char *command_parse(struct command *command, const char *line, char error[
 const struct verb *verb_find(const char *name);
 /* Takes what the verbs that wait need. */
 void verbs_init(void);
+/* Sleeps, for verbs that wait for something. */
+void verbs_sleep(uint64_t ns);
 /* Parses and runs a line; text holds what is to be shown. */
 void verbs_run(const char *line, struct text *text);
 /* Candidates for completion: verbs at the first place, then domains or verbs. */

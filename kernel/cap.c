@@ -6,7 +6,7 @@
 
 _Static_assert(sizeof(struct cap) * CAP_PAGE_SLOTS <= PAGE_SIZE, "a table page holds its slots");
 
-struct cap *cap_lookup(struct pd *pd, uint64_t slot)
+static inline struct cap *find(struct pd *pd, uint64_t slot)
 {
     if (slot == 0 || slot >= CAP_SLOTS)
         return NULL;
@@ -14,18 +14,23 @@ struct cap *cap_lookup(struct pd *pd, uint64_t slot)
         __atomic_load_n((struct cap **)&pd->table[slot / CAP_PAGE_SLOTS], __ATOMIC_ACQUIRE);
     if (!page)
         return NULL;
-    struct cap *cap = &page[slot % CAP_PAGE_SLOTS];
-    return __atomic_load_n(&cap->obj, __ATOMIC_ACQUIRE) ? cap : NULL;
+    return &page[slot % CAP_PAGE_SLOTS];
+}
+
+struct cap *cap_lookup(struct pd *pd, uint64_t slot)
+{
+    struct cap *cap = find(pd, slot);
+    return cap && __atomic_load_n(&cap->obj, __ATOMIC_ACQUIRE) ? cap : NULL;
 }
 
 /* The slot may be emptied and filled again at any time, by another thread of the domain: object,
  * rights and badge must be of one capability, or a badge could be shed by emptying the slot at the
  * right moment. */
-void *cap_object_badge(struct pd *pd, uint64_t slot, enum obj_type type, uint32_t rights,
-                       uint64_t *badge, int64_t *status)
+static inline void *take(struct pd *pd, uint64_t slot, enum obj_type type, uint32_t rights,
+                         uint64_t *badge, int64_t *status)
 {
     *status = ERR_CAP;
-    struct cap *cap = cap_lookup(pd, slot);
+    struct cap *cap = find(pd, slot);
     if (!cap)
         return NULL;
     /* Partner: cap_delete() counts up between taking one object out and the next going in. */
@@ -44,10 +49,16 @@ void *cap_object_badge(struct pd *pd, uint64_t slot, enum obj_type type, uint32_
     return obj;
 }
 
+void *cap_object_badge(struct pd *pd, uint64_t slot, enum obj_type type, uint32_t rights,
+                       uint64_t *badge, int64_t *status)
+{
+    return take(pd, slot, type, rights, badge, status);
+}
+
 void *cap_object(struct pd *pd, uint64_t slot, enum obj_type type, uint32_t rights, int64_t *status)
 {
     uint64_t badge;
-    return cap_object_badge(pd, slot, type, rights, &badge, status);
+    return take(pd, slot, type, rights, &badge, status);
 }
 
 int64_t cap_reserve(struct pd *pd, uint64_t slot)

@@ -93,10 +93,15 @@ static void idle(struct cpu *cpu)
     }
     uint64_t start = rdtsc();
     section_leave(cpu);
+    if (cpu->poll_tsc)
+        idle_poll(cpu, start);
     while (!cpu->resched)
         idle_wait();
     section_enter(cpu);
-    cpu->info.idle_tsc += rdtsc() - start;
+    uint64_t idled = rdtsc() - start;
+    cpu->info.idle_tsc += idled;
+    if (idle_poll_most)
+        cpu->poll_tsc = idle_window(cpu->poll_tsc, idled, idle_poll_most);
 }
 
 /* The thread was chosen but shall not run. */
@@ -112,13 +117,11 @@ static void stop(struct thread *thread)
     spin_unlock(&thread->lock);
 }
 
-static struct thread *reschedule(struct cpu *cpu)
+static __attribute__((noinline)) struct thread *reschedule(struct cpu *cpu)
 {
     for (;;) {
+        bool yield = cpu->resched & RESCHED_YIELD & ~1u;
         cpu->resched = 0;
-        bool yield = cpu->current && cpu->current->yield;
-        if (yield)
-            cpu->current->yield = false;
         struct sc *sc = sched_pick(yield);
         if (!sc) {
             idle(cpu);
@@ -153,11 +156,9 @@ struct regs *kernel_exit(void)
             thread = reschedule(cpu);
         if (thread->vcpu) {
             if (vcpu_resume(thread, thread->vcpu) != VCPU_TO_USER) {
-                cpu->resched = 1;
+                cpu->resched |= 1;
                 continue;
             }
-            /* The host state that the world switch restores has another thread's FS. */
-            wrmsr(MSR_FS_BASE, thread->utcb_va);
             if (cpu->resched)
                 continue;
         }
@@ -209,6 +210,9 @@ static void interrupt(struct cpu *cpu, uint64_t vector)
     case VEC_IOMMU:
         apic_eoi();
         iommu_interrupt();
+        break;
+    case VEC_POSTED: /* came too late: the guest is not running, and will look */
+        apic_eoi();
         break;
     case VEC_SPURIOUS:
         break;
@@ -317,7 +321,8 @@ static bool clean_up(struct cpu *cpu)
     return true;
 }
 
-static int64_t locked_call(struct cpu *cpu, const struct call *call, struct thread *self)
+static __attribute__((noinline)) int64_t locked_call(struct cpu *cpu, const struct call *call,
+                                                     struct thread *self)
 {
     section_leave(cpu);
     bool locked = object_lock_take();
@@ -331,7 +336,7 @@ static int64_t locked_call(struct cpu *cpu, const struct call *call, struct thre
 }
 
 /* What a handler takes as 32 bits must not be more in the register. */
-static bool arguments_fit(const struct regs *r, uint32_t narrow)
+static __attribute__((noinline)) bool arguments_fit(const struct regs *r, uint32_t narrow)
 {
     const uint64_t arguments[] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
     uint64_t all = 0;

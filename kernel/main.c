@@ -73,6 +73,7 @@ static void bsp_main(void)
     virt_init();
     cpu_up();
     smp_start(boot, ap_main);
+    idle_poll_most = cmdline_has("haltpoll") ? tsc_from_us(IDLE_POLL_US) : 0;
     if (cmdline_has("trace") && !trace_switch(true))
         kprintf("no memory for a trace\n");
     fill_kinfo();

@@ -53,13 +53,16 @@ static bool wake_first(struct notif *notif)
 void notif_signal(struct notif *notif, uint64_t bits)
 {
     /* Partner: the exit loop stores cpu->in_guest, then looks at the bits. */
-    __atomic_fetch_or((uint64_t *)&notif->bits, bits, __ATOMIC_SEQ_CST);
+    uint64_t before = __atomic_fetch_or((uint64_t *)&notif->bits, bits, __ATOMIC_SEQ_CST);
+    /* Whoever set them first wakes, and nobody waits while there are bits to take. */
+    if ((before & bits) == bits)
+        return;
     spin_lock(&notif->lock);
     bool taken = wake_first(notif);
     struct thread *bound = notif->bound;
     spin_unlock(&notif->lock);
     if (!taken && bound) {
-        thread_kick(bound);
+        thread_kick(bound, VEC_RESCHED);
         portal_notify(bound, notif);
     }
 }
@@ -106,6 +109,13 @@ int64_t sys_notif_wait(struct thread *self, struct regs *r)
     }
     spin_unlock(&notif->lock);
     return blocked ? SYSCALL_BLOCKED : SYSCALL_RESTART;
+}
+
+int64_t sys_notif_signal_wait(struct thread *self, struct regs *r)
+{
+    ARG_NOTIF(peer, r->rdx, r->r10, RIGHT_WRITE);
+    notif_signal(peer, peer_bits);
+    return sys_notif_wait(self, r);
 }
 
 void notif_timeout(struct timer *timer)

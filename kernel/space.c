@@ -80,43 +80,47 @@ static int64_t add(struct space *space, struct mapping *m, hpa_t pa)
     return OK;
 }
 
+/* A mapping over a range where there is none yet, in no list. */
+static struct mapping *make(struct space *space, uint64_t address, uint64_t size, uint32_t flags,
+                            int64_t *status)
+{
+    *status = ERR_ARG;
+    if (!range_ok(space, address, size))
+        return NULL;
+    *status = ERR_EXISTS;
+    if (mapping_find(space, address, size))
+        return NULL;
+    struct mapping *m = mapping_alloc(space, status);
+    if (m) {
+        m->address = address;
+        m->size = size;
+        m->flags = flags;
+    }
+    return m;
+}
+
 int64_t space_map(struct space *space, struct cap *mem_cap, uint64_t address, uint64_t offset,
                   uint64_t size, uint32_t flags)
 {
     ASSERT(spin_held(&object_lock));
     struct mem *mem = (struct mem *)mem_cap->obj;
-    if (!range_ok(space, address, size) || !aligned(offset, PAGE_SIZE) || offset + size < offset ||
-        offset + size > mem->size)
+    if (!aligned(offset, PAGE_SIZE) || offset + size < offset || offset + size > mem->size)
         return ERR_ARG;
-    if (mapping_find(space, address, size))
-        return ERR_EXISTS;
     int64_t status;
-    struct mapping *m = mapping_alloc(space, &status);
+    struct mapping *m = make(space, address, size, flags, &status);
     if (!m)
         return status;
     m->cap = mem_cap;
-    m->address = address;
     m->offset = offset;
-    m->size = size;
-    m->flags = flags;
     return add(space, m, hpa(mem->base.v + offset));
 }
 
 int64_t space_map_kernel(struct space *space, uint64_t address, hpa_t pa, uint64_t size)
 {
     ASSERT(spin_held(&object_lock));
-    if (!range_ok(space, address, size))
-        return ERR_ARG;
-    if (mapping_find(space, address, size))
-        return ERR_EXISTS;
     int64_t status;
-    struct mapping *m = mapping_alloc(space, &status);
-    if (!m)
-        return status;
-    m->address = address;
-    m->size = size;
-    m->flags = MAP_READ | MAP_WRITE;
-    return add(space, m, pa);
+    struct mapping *m = make(space, address, size, MAP_READ | MAP_WRITE, &status);
+    return m ? add(space, m, pa) : status;
 }
 
 static void drop(struct space *space, struct mapping *m)

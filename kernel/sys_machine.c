@@ -25,6 +25,24 @@ int64_t sys_machine_info(struct thread *self, struct regs *r)
     return OK;
 }
 
+_Static_assert(MACHINE_LEVELS == SCHED_LEVELS, "what the call gives is what the scheduler takes");
+
+static int64_t cpu_control(uint64_t op, uint64_t cpu, const uint64_t *mr)
+{
+    struct cpuset near[SCHED_LEVELS] = {0};
+    if (cpu >= MIN(cpu_count, SC_AFFINITY_CPUS))
+        return ERR_ARG;
+    if (op == MACHINE_CPU_OFFLINE)
+        return sched_offline((uint32_t)cpu) ? OK : ERR_ADMISSION;
+    if (op == MACHINE_CPU_ONLINE)
+        sched_online((uint32_t)cpu);
+    for (uint32_t i = 0; op == MACHINE_NEAR && i < SCHED_LEVELS; i++)
+        memcpy(near[i].word, mr + i * SC_AFFINITY_CPUS / 64, SC_AFFINITY_CPUS / 8);
+    if (op == MACHINE_NEAR)
+        sched_near((uint32_t)cpu, near);
+    return OK;
+}
+
 int64_t sys_machine_control(struct thread *self, struct regs *r)
 {
     ARG_OBJECT(struct obj, machine, r->rdi, OBJ_MACHINE, RIGHT_CONTROL);
@@ -41,6 +59,10 @@ int64_t sys_machine_control(struct thread *self, struct regs *r)
     case MACHINE_TRACE_READ:
         trace_read(r->rdx & 0xffff, r->rdx >> 16, (struct trace_reply *)self->utcb->mr);
         return OK;
+    case MACHINE_NEAR:
+    case MACHINE_CPU_OFFLINE:
+    case MACHINE_CPU_ONLINE:
+        return cpu_control(r->rsi, r->rdx, self->utcb->mr);
     default:
         return ERR_ARG;
     }

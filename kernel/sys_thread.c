@@ -175,7 +175,7 @@ int64_t sys_thread_bind(struct thread *self, struct regs *r)
     thread->bound = notif;
     /* Signalled before: as if it were now. */
     if (notif_pending(thread)) {
-        thread_kick(thread);
+        thread_kick(thread, VEC_RESCHED);
         portal_notify(thread, notif);
     }
     return OK;
@@ -183,9 +183,8 @@ int64_t sys_thread_bind(struct thread *self, struct regs *r)
 
 int64_t sys_thread_yield(struct thread *self, struct regs *r)
 {
-    (void)r;
-    self->yield = true;
-    cpu_self()->resched = 1;
+    (void)self, (void)r;
+    cpu_self()->resched = RESCHED_YIELD;
     return OK;
 }
 
@@ -210,13 +209,14 @@ static int64_t sc_arguments(uint32_t cpu, uint32_t priority, uint64_t budget, ui
 
 int64_t sys_sc_create(struct thread *self, struct regs *r)
 {
-    int64_t status = sc_arguments((uint32_t)r->rsi, (uint32_t)r->rdx, r->r10, r->r8);
+    ARG_OBJECT(struct obj, machine, r->rsi, OBJ_MACHINE, RIGHT_CONTROL);
+    int64_t status = sc_arguments((uint32_t)r->rdx, (uint32_t)r->r10, r->r8, r->r9);
     if (status == OK)
         status = cap_reserve(self->pd, r->rdi);
     if (status != OK)
         return status;
     struct sc_object *sc =
-        sc_new(self->pd, (uint32_t)r->rsi, (uint32_t)r->rdx, r->r10, r->r8, &status);
+        sc_new(self->pd, (uint32_t)r->rdx, (uint32_t)r->r10, r->r8, r->r9, &status);
     return sc ? cap_insert(self->pd, r->rdi, &sc->obj, RIGHT_ALL, 0, NULL) : status;
 }
 
@@ -248,13 +248,42 @@ void sc_bind(struct sc_object *sc, struct thread *thread)
 
 int64_t sys_sc_bind(struct thread *self, struct regs *r)
 {
-    ARG_OBJECT(struct sc_object, sc, r->rdi, OBJ_SC, RIGHT_CONTROL);
+    ARG_OBJECT(struct sc_object, sc, r->rdi, OBJ_SC, RIGHT_WRITE);
     ARG_OBJECT(struct thread, thread, r->rsi, OBJ_THREAD, RIGHT_CONTROL);
     if (thread->obj.dead)
         return ERR_GONE;
     if (sc->owner || sc->sc.thread || thread->own_sc)
         return ERR_EXISTS;
     sc_bind(sc, thread);
+    return OK;
+}
+
+int64_t sys_sc_payer(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct sc_object, sc, r->rdi, OBJ_SC, RIGHT_CONTROL);
+    ARG_OBJECT(struct sc_object, payer, r->rsi, OBJ_SC, RIGHT_CONTROL);
+    if (sc->sc.payer)
+        return ERR_EXISTS;
+    if (sc->owner)
+        return ERR_STATE;
+    if (sc != payer)
+        obj_ref(&payer->obj);
+    sc->sc.payer = &payer->sc;
+    sc->sc.pays = r->rdx != 0;
+    return OK;
+}
+
+int64_t sys_sc_bill(struct thread *self, struct regs *r)
+{
+    ARG_NOTIF(notif, r->rdi, 0, RIGHT_WRITE);
+    (void)notif_bits;
+    spin_lock(
+        &notif->lock); /* the thread stays as long as it is bound, its context as long as it */
+    const struct thread *bound = notif->bound;
+    struct sc *whom = bound ? bound->own_sc : NULL;
+    if (self->own_sc && self->own_sc == self->sc)
+        sched_bill(self->own_sc, whom);
+    spin_unlock(&notif->lock);
     return OK;
 }
 
@@ -315,7 +344,7 @@ int64_t sys_sc_params(struct thread *self, struct regs *r)
 
 int64_t sys_sc_info(struct thread *self, struct regs *r)
 {
-    ARG_OBJECT(struct sc_object, sc, r->rdi, OBJ_SC, RIGHT_CONTROL);
+    ARG_OBJECT(struct sc_object, sc, r->rdi, OBJ_SC, RIGHT_READ);
     const struct sc *s = &sc->sc;
     const struct sc_config *config = s->pending ? &s->next : &s->is;
     struct sc_info *info = (struct sc_info *)self->utcb->mr;

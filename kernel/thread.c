@@ -11,8 +11,8 @@
 
 void cpu_reschedule(struct cpu *cpu)
 {
-    cpu->resched = 1;
-    if (cpu != cpu_self())
+    cpu->resched = 1; /* seq_cst partner: idle_poll() */
+    if (cpu != cpu_self() && !cpu->watches)
         apic_ipi(cpu->id, VEC_RESCHED);
 }
 
@@ -63,7 +63,7 @@ bool thread_wake(struct thread *thread)
     return woken;
 }
 
-void thread_kick(struct thread *thread)
+void thread_kick(struct thread *thread, uint8_t vector)
 {
     /* The lock orders this after or before thread_sleep(): either it sees the event that the caller
      * has stored, or the sleeping thread is seen here. */
@@ -75,7 +75,7 @@ void thread_kick(struct thread *thread)
     struct cpu *cpu = cpus[thread->cpu];
     struct vcpu *vcpu = thread->vcpu;
     if (vcpu && cpu->in_guest == vcpu && cpu != cpu_self())
-        apic_ipi(cpu->id, VEC_RESCHED);
+        apic_ipi(cpu->id, vector);
 }
 
 /* Lock of the queue that the thread is in, by what it waits for. */
@@ -312,5 +312,8 @@ void sc_object_destroy(struct obj *obj)
 /* Only now: until the last CPU let go of it, its budget could run out and arm the timer. */
 void sc_object_free(struct obj *obj)
 {
-    sc_fini(&((struct sc_object *)obj)->sc);
+    struct sc *sc = &((struct sc_object *)obj)->sc;
+    sc_fini(sc);
+    if (sc->payer && sc->payer != sc)
+        obj_unref(&container_of(sc->payer, struct sc_object, sc)->obj);
 }

@@ -36,7 +36,6 @@ struct thread { /* OBJ_THREAD */
     uint8_t state;        /* enum thread_state */
     uint8_t wait;         /* enum thread_wait, while THREAD_BLOCKED */
     bool suspend;         /* stop at the next kernel exit */
-    bool yield;           /* go behind equals at the next pick */
     bool served_call;     /* its last portal wait gave a call, not a notification */
     uint32_t words, caps; /* of the message it sends */
     uint64_t badge;       /* of the portal capability it called through */
@@ -78,7 +77,7 @@ bool thread_wake(struct thread *thread);
 bool thread_wake_locked(struct thread *thread); /* thread->lock held */
 /* If the thread is in a guest on some CPU, makes it leave; if it sleeps in HLT (WAIT_VCPU), wakes
  * it. */
-void thread_kick(struct thread *thread);
+void thread_kick(struct thread *thread, uint8_t vector);
 
 /* Takes a blocked thread out of the queue it waits in; its call ends with `status`. */
 void thread_cancel_wait(struct thread *thread, int64_t status);

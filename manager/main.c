@@ -2,21 +2,28 @@
 /* The root task: takes what the kernel hands over, starts the guests of the set, then serves calls
  * and looks after what it has started. */
 #include <stdio.h>
+#include <string.h>
 #include "abi/object.h"
 #include "abi/status.h"
 #include "abi/thread.h"
-#include "manager/ahci.h"
+#include "manager/storage/ahci.h"
 #include "manager/bootpkg.h"
-#include "manager/cpus.h"
-#include "manager/host.h"
-#include "manager/hostpci.h"
+#include "manager/host/cpus.h"
+#include "manager/host/host.h"
+#include "manager/host/hostpci.h"
+#include "manager/network/ip.h"
+#include "manager/network/nic.h"
+#include "manager/host/numa.h"
 #include "manager/options.h"
-#include "manager/physmem.h"
-#include "manager/rpc.h"
-#include "manager/rtc.h"
-#include "manager/set.h"
-#include "manager/vm.h"
-#include "manager/volume.h"
+#include "manager/host/physmem.h"
+#include "manager/storage/pool.h"
+#include "manager/rpc/rpc.h"
+#include "manager/host/rtc.h"
+#include "manager/definition/set.h"
+#include "manager/network/switch.h"
+#include "manager/host/topology.h"
+#include "manager/guest/vm.h"
+#include "manager/storage/volume.h"
 #include "manager/watch.h"
 #include "user/heap.h"
 #include "user/power.h"
@@ -24,7 +31,8 @@
 #include "user/root.h"
 #include "user/syscall_stubs.h"
 
-#define MANAGER_HEAP     (2u << 20)
+#define HEAP_BASE        (1u << 20)  /* what parsing takes, and the host's own */
+#define HEAP_PER_FILE    (36u << 10) /* of the VM set: each may define a guest */
 #define MANAGER_PRIORITY 32u
 #define HEALTH_CHECK_NS  1000000000ull
 /* Bits of the manager's notification above those of the VMs and the console. */
@@ -45,10 +53,16 @@ static void take_memory(const struct root_info *info)
     }
 }
 
+static uint64_t heap_bytes(void)
+{
+    uint32_t files = set_count();
+    return HEAP_BASE + (files < VMS_MAX ? files : VMS_MAX) * HEAP_PER_FILE;
+}
+
 static void make_heap(void)
 {
     struct mem_block block;
-    int64_t status = physmem_alloc(&block, MANAGER_HEAP, PHYSMEM_PAGE, PHYSMEM_ANY_NODE);
+    int64_t status = physmem_alloc(&block, heap_bytes(), PHYSMEM_PAGE, PHYSMEM_ANY_NODE);
     if (status == OK)
         status = sys_mem_map(SLOT_SELF_PD, block.slot, PROGRAM_HEAP_VA, 0, block.size,
                              MAP_READ | MAP_WRITE);
@@ -57,15 +71,69 @@ static void make_heap(void)
     heap_init((void *)PROGRAM_HEAP_VA, block.size);
 }
 
-static void find_cpus(void)
+static struct topology_leaf own_cpuid(uint32_t leaf, uint32_t subleaf)
 {
+    struct topology_leaf r;
+    __asm__ volatile("cpuid"
+                     : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+                     : "a"(leaf), "c"(subleaf));
+    return r;
+}
+
+/* Core scheduling: guests run on the first thread of each core; the others are left to programs of
+ * the host's own. What two guests never do at once needs no watching. */
+static void tell_topology(const struct topology_cpu *cpus, uint32_t count, bool core_scheduling)
+{
+    struct topology_bits bits = topology_read(own_cpuid);
+    struct tune_set near[MACHINE_LEVELS];
+    struct tune_set first_threads = {{0}};
+    uint32_t cores = 0, caches = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        topology_near(cpus, count, bits, i, near);
+        memcpy(utcb_self()->mr, near, sizeof(near));
+        if (sys_machine_control(SLOT_MACHINE, MACHINE_NEAR, i) != OK)
+            return;
+        /* Each is counted at its first CPU. */
+        bool first[2] = {true, true};
+        for (uint32_t k = 0; k < i; k++) {
+            first[0] &= !tune_set_has(&near[0], k);
+            first[1] &= !tune_set_has(&near[1], k);
+        }
+        first_threads.word[i / 64] |= (uint64_t)first[0] << i % 64;
+        cores += first[0];
+        caches += first[1];
+    }
+    log_line("CPUs: %u threads, %u cores, %u last caches", (unsigned)count, (unsigned)cores,
+             (unsigned)caches);
+    if (core_scheduling)
+        cpus_limit(&first_threads);
+}
+
+static void tell_distances(uint32_t nodes)
+{
+    for (uint32_t i = 0; i < nodes && i < ROOT_NODES && nodes > 1; i++) {
+        char text[ROOT_NODES * 4 + 1] = "";
+        for (uint32_t k = 0, used = 0; k < nodes && k < ROOT_NODES; k++)
+            used += (uint32_t)snprintf(text + used, sizeof(text) - used, " %u",
+                                       (unsigned)numa_distance(i, k));
+        log_line("memory node %u: distances%s", (unsigned)i, text);
+    }
+}
+
+static void find_cpus(bool core_scheduling)
+{
+    static struct topology_cpu found[TUNE_CPUS];
     uint32_t nodes[TUNE_CPUS] = {0};
     uint32_t count = ((const struct kinfo *)KINFO_VA)->cpu_count;
     for (uint32_t i = 0; i < count && i < TUNE_CPUS; i++) {
-        if (sys_cpu_info(SLOT_MACHINE, i) == OK)
-            nodes[i] = (uint32_t)((const struct cpu_info *)utcb_self()->mr)->node;
+        if (sys_cpu_info(SLOT_MACHINE, i) != OK)
+            continue;
+        const struct cpu_info *info = (const struct cpu_info *)utcb_self()->mr;
+        found[i] = (struct topology_cpu){(uint32_t)info->apic_id, (uint32_t)info->node};
+        nodes[i] = found[i].node;
     }
     cpus_init(count, nodes);
+    tell_topology(found, count < TUNE_CPUS ? count : TUNE_CPUS, core_scheduling);
 }
 
 static void read_clock(void)
@@ -110,7 +178,11 @@ static void housekeeping(void)
     vm_check_health();
     uint64_t next = earlier(watch_tick(now), now + time_ns_to_tsc(HEALTH_CHECK_NS));
     next = earlier(next, ahci_tick(now));
+    next = earlier(next, switch_tick(now));
+    next = earlier(next, ip_tick(now));
+    next = earlier(next, nic_tick(now));
     next = earlier(next, volume_tick(now));
+    next = earlier(next, pool_tick(now));
     next = earlier(next, vm_tick(now));
     sys_notif_timer(notif, earlier(next, host_tick(now)), BIT_TIMER);
 }
@@ -141,9 +213,22 @@ static _Noreturn void serve(void)
 static void start_storage(const struct root_info *info)
 {
     struct ahci_setup setup = {portal, notif, vm_ensure_kernel_memory};
+    struct pool_setup pools = {portal, notif, vm_ensure_kernel_memory};
     hostpci_init(info);
+    pool_init(&pools);
     volume_init(notif);
     ahci_start(&setup);
+}
+
+/* NICs come after the networks whose uplinks they are. */
+static void start_networks(const struct root_info *info)
+{
+    struct switch_setup switch_setup = {portal, notif, vm_ensure_kernel_memory};
+    struct nic_setup nic_setup = {portal, notif, vm_ensure_kernel_memory};
+    struct ip_setup ip_setup = {portal, notif, info->boot_tsc, vm_ensure_kernel_memory};
+    switch_start(&switch_setup);
+    nic_start(&nic_setup);
+    ip_start(&ip_setup);
 }
 
 _Noreturn void root_main(const struct root_info *info)
@@ -152,13 +237,15 @@ _Noreturn void root_main(const struct root_info *info)
     host_init(SLOT_MACHINE, false);
     power_init(info);
     take_memory(info);
-    make_heap();
     options_parse(&options, info->cmdline);
     const char *why = bootpkg_open(info);
     if (why)
         host_halt(why);
+    make_heap();
     make_objects();
-    find_cpus();
+    numa_init(info);
+    tell_distances(info->numa_nodes);
+    find_cpus(options.core_scheduling);
     read_clock();
     vm_host.portal = portal;
     vm_host.notif = notif;
@@ -171,6 +258,7 @@ _Noreturn void root_main(const struct root_info *info)
     vm_host.console_notif = watch_start(&setup);
     start_storage(info);
     set_load();
+    start_networks(info);
     vm_schedule_boot();
     host_init(SLOT_MACHINE, options.onidle_poweroff);
     serve();

@@ -15,6 +15,8 @@ void options_parse(struct options *options, const char *cmdline)
         size_t length = strcspn(cmdline, " \t");
         if (word_is(cmdline, length, "console=all"))
             options->console_all = true;
+        else if (word_is(cmdline, length, "coresched"))
+            options->core_scheduling = true;
         else if (word_is(cmdline, length, "onidle=poweroff"))
             options->onidle_poweroff = true;
         cmdline += length + strspn(cmdline + length, " \t");

@@ -7,6 +7,7 @@
 
 struct options {
     bool console_all;     /* console=all: guests' serial output on the host's serial line */
+    bool core_scheduling; /* coresched: no two guests at once on one core's hyperthreads */
     bool onidle_poweroff; /* onidle=poweroff: the host goes off when the last guest has */
 };
 

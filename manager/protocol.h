@@ -9,7 +9,10 @@
 
 #include <stdint.h>
 #include "abi/utcb.h"
-#include "manager/lifecycle.h"
+#include "drivers/nic/protocol.h"
+#include "manager/guest/lifecycle.h"
+#include "net/ip/protocol.h"
+#include "net/switch/protocol.h"
 #include "vmm/config.h"
 
 #define MGR_PAYLOAD       8u
@@ -29,7 +32,7 @@ enum mgr_op {
     MGR_OP_KLOG,       /* mr[1] = position -> mr[1] = bytes, mr[2] = next position; bytes */
     MGR_OP_CONSOLE,    /* mr[1] = index -> struct mgr_console; capabilities: rings, notification */
     MGR_OP_NODEDEV,    /* mr[1] = first -> mr[1] = devices in all, mr[2] = in this reply */
-    MGR_OP_DISKS,      /* name -> mr[1] = number of disks; structs mgr_disk */
+    MGR_OP_DISKS,      /* name -> mr[1] = mr[2] = number of disks; structs mgr_disk */
     MGR_OP_HOST,       /* mr[1] = enum mgr_host, mr[2] = 1: without waiting for the guests */
     MGR_OP_TUNE,       /* mr[1] = MGR_TUNE_* flags, name -> struct mgr_tune */
     /* mr[1] = MGR_TUNE_* flags, name, from mr[MGR_REQUEST] on a struct -> reason if refused */
@@ -37,10 +40,65 @@ enum mgr_op {
     MGR_OP_PIN,      /* struct mgr_pin_set */
     /* mr[1] = enum mgr_trace, mr[2] = CPU | position << 16 -> mr[1] = events, mr[2] = next
      * position; struct trace_entry each */
-    MGR_OP_TRACE
+    MGR_OP_TRACE,
+    MGR_OP_NETS, /* name -> mr[1] = mr[2] = number of interfaces; structs mgr_net */
+    /* mr[1] = 1: up, name, from mr[MGR_REQUEST] on struct mgr_net_which -> reason if refused */
+    MGR_OP_LINK,
+    MGR_OP_IFACES, /* mr[1] = first -> mr[1] = NICs in all, mr[2] = in this reply */
+    /* mr[1] = first -> mr[1] = networks in all, mr[2] = in this reply, mr[3] = restarts of the
+     * switch, mr[4] = ns of CPU that the present one has used */
+    MGR_OP_NETWORKS,
+    /* mr[1] = first port, a network's name -> mr[1] = port to go on with, or SWITCH_PORTS; mr[2] =
+     * ports in this reply */
+    MGR_OP_NETPORTS,
+    /* mr[1] = first -> mr[1] = CPUs in all, mr[2] = in this reply; structs mgr_cpu */
+    MGR_OP_CPUS,
+    MGR_OP_HOSTNET, /* -> struct mgr_hostnet */
+    MGR_OP_PING,    /* mr[1] = packets, host's name as a domain's -> mr[1] = job */
+    MGR_OP_PONG,    /* mr[1] = job -> struct ip_ping */
+    /* mr[1] = enum mgr_cpu_order, mr[2] = CPU -> struct tune_set: CPUs that are online; or a reason
+     */
+    MGR_OP_CPU,
+    /* mr[1] = 1: the domain's writes are counted from now on; 0: they have been till now, which its
+     * counters tell some 10 ms later, name -> reason if refused */
+    MGR_OP_DIRTY,
+    /* mr[1] = first -> mr[1] = pools in all, mr[2] = in this reply; structs mgr_pool */
+    MGR_OP_POOLS,
+    /* mr[1] = first, pool -> mr[1] = volumes in all, mr[2] = in this reply; structs mgr_volume */
+    MGR_OP_VOLUMES,
+    /* pool, from mr[MGR_REQUEST] on a struct pool_order; without names in that: a domain, whose
+     * volumes are meant -> mr[1] = number of the order; the pool's name */
+    MGR_OP_ORDER,
+    /* mr[1] = number of the order, pool -> mr[1] = 1: it was carried out, or refused for the reason
+     * in the text; 0: not yet */
+    MGR_OP_ORDERED,
+    /* mr[1] = enum mgr_capture; BEGIN: a network, from mr[MGR_REQUEST] on struct mgr_capture_port
+     * -> reason if refused; READ -> mr[1] = bytes, mr[2] = frames lost; records of a pcap file */
+    MGR_OP_CAPTURE,
+    /* -> mr[2] = in this reply; structs mgr_cpupool, the first one is of the CPUs in no pool */
+    MGR_OP_CPUPOOLS,
+    /* mr[1] = enum mgr_cpupool_order, name: of a pool (MOVE: a domain), from mr[MGR_REQUEST] on
+     * struct mgr_cpupool_set -> reason if refused */
+    MGR_OP_CPUPOOL
+};
+
+enum mgr_cpu_order { MGR_CPU_MAP, MGR_CPU_OFFLINE, MGR_CPU_ONLINE };
+
+enum mgr_cpupool_order {
+    MGR_CPUPOOL_CREATE,
+    MGR_CPUPOOL_DESTROY,
+    MGR_CPUPOOL_ADD,
+    MGR_CPUPOOL_REMOVE,
+    MGR_CPUPOOL_MOVE
 };
 
 enum mgr_trace { MGR_TRACE_OFF, MGR_TRACE_ON, MGR_TRACE_READ };
+
+enum mgr_capture { MGR_CAPTURE_BEGIN, MGR_CAPTURE_READ, MGR_CAPTURE_END };
+#define MGR_CAPTURE_SNAP 256u /* of a frame, bytes */
+struct mgr_capture_port {
+    char name[SWITCH_NAME]; /* as MGR_OP_NETPORTS has it */
+};
 
 enum mgr_host { MGR_HOST_POWEROFF, MGR_HOST_REBOOT };
 
@@ -62,8 +120,8 @@ struct mgr_info {
     uint64_t overhead;            /* bytes of user memory beyond guest RAM */
     uint64_t cpu_time_ns, uptime_ns;
     uint32_t start_order, start_delay_ms;
-    char title[128];
-    char reason[MGR_TEXT]; /* why the last run ended */
+    char title[128], cpupool[TUNE_POOL]; /* cpupool empty: none */
+    char reason[MGR_TEXT];               /* why the last run ended */
 };
 
 /* How mgr_info.reason begins when the VMM cannot honour the definition or an image. */
@@ -86,6 +144,7 @@ struct mgr_stats {
     uint64_t guest_ns, steal_ns; /* in the guest; as it was told */
     uint64_t domain_ns;          /* all threads of the domain, this run */
     uint64_t stat[32], exits[32];
+    struct vmm_dirty dirty;
     struct tune_set cpuset; /* where it may run */
     struct mgr_sched sched, emulator;
 };
@@ -135,6 +194,18 @@ struct mgr_pin_set {
     char list[184]; /* "0-3,^2"; "r": as the definition's <vcpu cpuset> says */
 };
 
+/* A pool of CPUs. */
+struct mgr_cpupool {
+    char name[TUNE_POOL];
+    struct tune_set cpus;
+    uint64_t guests; /* that are assigned to it */
+};
+#define MGR_CPUPOOLS (MGR_PAYLOAD_BYTES / sizeof(struct mgr_cpupool))
+
+struct mgr_cpupool_set {
+    char text[184]; /* a list of CPUs; MOVE: the pool's name, empty: none */
+};
+
 struct mgr_node {
     uint32_t cpus, nodes, vendor, virt;
     uint64_t tsc_khz, assists;
@@ -149,10 +220,62 @@ struct mgr_node {
 /* A disk of a domain; counters are those of its run, 0 without one. */
 struct mgr_disk {
     char target[16];
-    char source[192];
+    char source[192]; /* a volume: "pool/volume" */
+    uint64_t is_volume;
     uint64_t sectors; /* of 512 bytes; 0: not running */
     uint64_t stat[DISK_STATS];
 };
+
+/* A CPU of the host. */
+struct mgr_cpu {
+    uint64_t idle_ns;
+    uint64_t switches, interrupts, ipis, timer_irqs, syscalls;
+};
+#define MGR_CPUS (MGR_PAYLOAD_BYTES / sizeof(struct mgr_cpu))
+
+/* The host's own network interface. */
+struct mgr_hostnet {
+    char network[SWITCH_NAME]; /* empty: none is configured */
+    uint8_t mac[8];            /* six bytes */
+    uint32_t restarts;         /* of the process */
+    uint32_t running;          /* 1: what follows is of the running process */
+    struct ip_status status;   /* but for `ping` */
+};
+
+/* A network interface of a domain; counters are those of its run, 0 without one. */
+struct mgr_net {
+    char target[16];
+    char source[64];
+    uint32_t bridge; /* 1: the definition calls the network a bridge */
+    uint32_t model;  /* enum vmm_net_model */
+    uint32_t link;   /* 1: not set down */
+    uint32_t pad;
+    uint8_t mac[8];
+    uint64_t stat[SWITCH_PORT_STATS];
+};
+
+struct mgr_net_which {
+    char which[24]; /* its name, or its address */
+};
+
+/* A volume pool; sizes are blocks of 64 KiB. */
+struct mgr_pool {
+    char name[MGR_NAME];
+    uint32_t state; /* enum pool_state */
+    uint32_t volumes, restarts, pad;
+    uint64_t blocks, free_blocks;
+    uint64_t used_ns; /* CPU time of its process */
+    char reason[192];
+};
+#define MGR_POOLS (MGR_PAYLOAD_BYTES / sizeof(struct mgr_pool))
+
+struct mgr_volume {
+    char name[64];
+    uint32_t id, snapshot_of; /* id of the volume, 0: it is one itself */
+    uint32_t used, pad;
+    uint64_t sectors, blocks, created; /* blocks of 64 KiB that are mapped */
+};
+#define MGR_VOLUMES (MGR_PAYLOAD_BYTES / sizeof(struct mgr_volume))
 
 /* A device of the host. */
 struct mgr_nodedev {
@@ -161,6 +284,38 @@ struct mgr_nodedev {
     uint32_t vendor, device;
 };
 #define MGR_NODEDEVS (MGR_PAYLOAD_BYTES / sizeof(struct mgr_nodedev))
+
+/* A NIC of the host. */
+struct mgr_iface {
+    char name[16], driver[16], chip[24], address[16];
+    char network[64]; /* whose uplink it is; empty: none's */
+    uint8_t mac[8];   /* six bytes; all zero: not known yet */
+    uint32_t state;   /* enum nic_state */
+    uint32_t link, speed, restarts;
+    uint64_t stat[NIC_STATS];
+};
+#define MGR_IFACES (MGR_PAYLOAD_BYTES / sizeof(struct mgr_iface))
+
+/* A network. */
+struct mgr_network {
+    char name[MGR_NAME];
+    uint8_t uuid[16];
+    uint32_t mtu, ports, isolated;
+    uint32_t active; /* the switch runs */
+};
+#define MGR_NETWORKS (MGR_PAYLOAD_BYTES / sizeof(struct mgr_network))
+
+/* A port of a network. */
+struct mgr_netport {
+    char name[MGR_NAME]; /* "alpha vnet0" */
+    uint8_t mac[8];      /* six bytes; all zero: it has none of its own */
+    uint32_t kind;       /* enum switch_port_kind */
+    uint32_t vlan_mode, vlan;
+    uint32_t link, attached;
+    uint32_t pad;
+    uint64_t stat[SWITCH_PORT_STATS];
+};
+#define MGR_NETPORTS (MGR_PAYLOAD_BYTES / sizeof(struct mgr_netport))
 
 /* Two sets of rings, used by turns, so that the last words of a run can still be read when the next
  * has begun: run r uses set r & 1. Set s holds `channels` rings of VMM_RING_BYTES from offset
@@ -179,7 +334,10 @@ _Static_assert(sizeof(struct mgr_info) <= MGR_PAYLOAD_BYTES, "mgr_info fits into
 _Static_assert(sizeof(struct mgr_stats) <= MGR_PAYLOAD_BYTES, "mgr_stats fits into a reply");
 _Static_assert(VMM_MAX_DISKS * sizeof(struct mgr_disk) <= MGR_PAYLOAD_BYTES,
                "a domain's disks fit into a reply");
+_Static_assert(VMM_MAX_NETS * sizeof(struct mgr_net) <= MGR_PAYLOAD_BYTES,
+               "a domain's interfaces fit into a reply");
 _Static_assert(sizeof(struct mgr_tune) <= MGR_PAYLOAD_BYTES, "mgr_tune fits into a reply");
 _Static_assert(sizeof(struct mgr_node) <= MGR_PAYLOAD_BYTES, "mgr_node fits into a reply");
+_Static_assert(sizeof(struct mgr_hostnet) <= MGR_PAYLOAD_BYTES, "mgr_hostnet fits into a reply");
 
 #endif

@@ -136,12 +136,14 @@ static bool create_objects(struct spawn *s)
     if (status == OK)
         status = sys_thread_create(p->thread, p->pd, PROGRAM_UTCB_VA);
     if (status == OK)
-        status = sys_sc_create(p->sc, r->cpu, r->priority, 0, 0);
+        status = sys_sc_create(p->sc, SLOT_MACHINE, r->cpu, r->priority, 0, 0);
     if (status == OK && r->params) {
         uint64_t promised;
         memcpy(utcb_self()->mr, r->params, sizeof(*r->params));
         status = sys_sc_params(p->sc, &promised);
     }
+    if (status == OK && r->payer)
+        status = sys_sc_payer(p->sc, r->payer, 0);
     if (status == OK)
         status = sys_sc_bind(p->sc, p->thread);
     if (status == OK && p->owns_notif)
@@ -159,7 +161,7 @@ static bool give_all(struct spawn *s, struct program_args *args)
     const struct program *p = s->program;
     if (!give(s, SLOT_SELF_PD, p->pd, RIGHT_ALL, 0) ||
         !give(s, SLOT_SELF_THREAD, p->thread, RIGHT_ALL, 0) ||
-        !give(s, SLOT_SELF_SC, p->sc, RIGHT_CONTROL | RIGHT_READ, 0) ||
+        !give(s, SLOT_SELF_SC, p->sc, RIGHT_READ, 0) ||
         !give(s, SLOT_PARENT, r->portal, RIGHT_WRITE, r->badge) ||
         !give(s, SLOT_NOTIF, p->notif, RIGHT_ALL, 0))
         return false;
@@ -258,6 +260,15 @@ uint64_t program_memory(const struct program *program)
     for (uint32_t i = 0; i < program->block_count; i++)
         bytes += program->block[i].size;
     return bytes;
+}
+
+uint64_t program_time_ns(const struct program *p)
+{
+    struct sc_info info;
+    if (!p->alive || sys_sc_info(p->sc) != OK)
+        return 0;
+    memcpy(&info, utcb_self()->mr, sizeof(info));
+    return time_tsc_to_ns(info.used_tsc);
 }
 
 enum program_health program_check(const struct program *program, struct thread_info *info)

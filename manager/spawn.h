@@ -7,11 +7,11 @@
 #include <stdint.h>
 #include "abi/thread.h"
 #include "lib/package.h"
-#include "manager/physmem.h"
+#include "manager/host/physmem.h"
 
 #define PROGRAM_BLOCKS   12u
 #define PROGRAM_TEXTS    8u
-#define PROGRAM_CAPS_MAX 120u
+#define PROGRAM_CAPS_MAX 152u
 
 /* A capability that the program gets: program_args.slot[index]. */
 struct spawn_cap {
@@ -28,6 +28,7 @@ struct spawn_request {
     uint64_t quota;     /* bytes of kernel memory */
     uint32_t cpu, priority;
     const struct sc_params *params; /* not NULL: in place of priority */
+    uint32_t payer;                 /* slot: the context that pays for its time; 0: nobody */
     uint64_t badge;                 /* of its portal to the manager: who it is */
     uint32_t portal;                /* the manager's portal */
     uint32_t fault_notif;
@@ -55,6 +56,8 @@ const char *spawn_program(struct program *program, const struct spawn_request *r
 void program_end(struct program *program);
 /* Bytes of user memory that are its own. */
 uint64_t program_memory(const struct program *program);
+/* CPU time that it has used; 0: it is dead. Through the UTCB. */
+uint64_t program_time_ns(const struct program *program);
 
 enum program_health { PROGRAM_RUNS, PROGRAM_ENDED, PROGRAM_FAULTED };
 /* Faulted: one of its threads, whose registers are in info. Ended: its first thread called

@@ -7,15 +7,13 @@
 #include "abi/thread.h"
 #include "console/config.h"
 #include "manager/bootpkg.h"
-#include "manager/spawn.h"
+#include "manager/life.h"
 #include "user/program.h"
 #include "user/syscall_stubs.h"
 
 #define CONSOLE_HEAP     (64u << 10)
 #define CONSOLE_QUOTA    (512u << 10)
 #define CONSOLE_PRIORITY 24u
-#define RETRY_FIRST_NS   100000000ull
-#define RETRY_LAST_NS    30000000000ull
 #define PAGE             4096ull
 
 #define COM1_BASE       0x3f8u
@@ -28,10 +26,9 @@
 #define VGA_TEXT_SIZE   0x8000ull
 
 static struct watch_setup setup;
-static struct program console;
+static struct life console;
 static struct console_config config;
 static uint32_t notif, uart_ports, uart_irq, keyboard_ports[2], keyboard_irq, screen;
-static uint64_t retry_at, retry_ns = RETRY_FIRST_NS, started_at;
 
 static uint32_t take_ports(uint32_t base, uint32_t count)
 {
@@ -102,9 +99,9 @@ static void take_devices(void)
 static void enable_ports(void)
 {
     if (uart_ports)
-        sys_pd_ports(console.pd, uart_ports, 1);
+        sys_pd_ports(console.program.pd, uart_ports, 1);
     for (uint32_t i = 0; i < 2 && config.has_keyboard; i++)
-        sys_pd_ports(console.pd, keyboard_ports[i], 1);
+        sys_pd_ports(console.program.pd, keyboard_ports[i], 1);
 }
 
 static uint64_t klog_head(void)
@@ -131,12 +128,11 @@ static uint32_t collect_caps(struct spawn_cap caps[3])
     return n;
 }
 
-static bool start_console(void)
+static void start_console(void)
 {
     struct spawn_cap caps[3];
-    const struct package_file *file = bootpkg_find("console");
     struct spawn_request request = {
-        .file = file,
+        .file = bootpkg_find("console"),
         .name = "console",
         .heap_size = CONSOLE_HEAP,
         .quota = CONSOLE_QUOTA,
@@ -151,27 +147,24 @@ static bool start_console(void)
         .caps = caps,
         .cap_count = collect_caps(caps),
     };
-    if (!file) {
-        log_line("the boot package has no console: only the log will be seen");
-        return false;
-    }
     /* From here on the kernel only logs: what comes now is the console's to show. */
     config.klog_position = klog_head();
     sys_machine_control(SLOT_MACHINE, MACHINE_CONSOLE, 1);
-    const char *why = spawn_program(&console, &request);
-    if (why) {
+    const char *why = spawn_program(&console.program, &request);
+    if (why)
         sys_machine_control(SLOT_MACHINE, MACHINE_CONSOLE, 0);
-        log_line("%s", why);
-        return false;
-    }
-    enable_ports();
-    started_at = time_ns();
-    return true;
+    else
+        enable_ports();
+    life_began(&console, "console", why, 0);
 }
 
 uint32_t watch_start(const struct watch_setup *with)
 {
     setup = *with;
+    if (!bootpkg_find("console")) {
+        log_line("the boot package has no console: only the log will be seen");
+        return 0;
+    }
     take_devices();
     notif = slot_alloc();
     if (!notif || sys_notif_create(notif) != OK) {
@@ -180,42 +173,27 @@ uint32_t watch_start(const struct watch_setup *with)
         notif = 0;
         return 0;
     }
-    return start_console() ? notif : 0;
-}
-
-static void end_console(enum program_health health, const struct thread_info *info)
-{
-    sys_machine_control(SLOT_MACHINE, MACHINE_CONSOLE, 0);
-    if (health == PROGRAM_FAULTED)
-        program_report_fault("console", info);
-    log_line("console: ended; it is started again");
-    program_end(&console);
-    if (time_ns() - started_at > RETRY_LAST_NS)
-        retry_ns = RETRY_FIRST_NS;
-    retry_at = time_tsc() + time_ns_to_tsc(retry_ns);
-    retry_ns = retry_ns * 2 < RETRY_LAST_NS ? retry_ns * 2 : RETRY_LAST_NS;
-    config.restarts++;
+    start_console();
+    return notif;
 }
 
 uint64_t watch_tick(uint64_t now)
 {
-    struct thread_info info;
     if (!notif)
         return 0;
-    if (console.alive) {
-        enum program_health health = program_check(&console, &info);
-        if (health == PROGRAM_RUNS)
-            return 0;
-        end_console(health, &info);
+    enum life_state state = life_check(&console, now);
+    if (state != LIFE_GOES_ON) {
+        sys_machine_control(SLOT_MACHINE, MACHINE_CONSOLE, 0); /* so that the next lines are seen */
+        life_tell(&console, "console", state);
+        life_end(&console);
+        config.restarts = console.restarts;
     }
-    if (now < retry_at)
-        return retry_at;
-    if (!start_console())
-        retry_at = now + time_ns_to_tsc(RETRY_LAST_NS);
-    return console.alive ? 0 : retry_at;
+    if (life_is_due(&console, now))
+        start_console();
+    return life_next(&console);
 }
 
 uint64_t watch_memory(void)
 {
-    return program_memory(&console);
+    return program_memory(&console.program);
 }

@@ -4,9 +4,8 @@
 #include "arch/x86_64/insn.h"
 #include "sched/vtime.h"
 
-#define PROBES     8u  /* CPUs to compare with in a period */
-#define OWED       2u  /* slices of lag that make a context move */
-#define BEHIND_MAX 16u /* mean slices that a CPU's virtual time may lag behind */
+#define PROBES 8u /* CPUs to compare with in a period */
+#define OWED   2u /* slices of lag that make a context move; twice that to another node */
 
 uint64_t balance_period;
 
@@ -19,21 +18,48 @@ static uint32_t cpu_limit(void)
     return MIN(cpu_count, SCHED_CPUS);
 }
 
-static uint32_t claim_between(const struct sc *sc, uint32_t from, uint32_t end)
+void sched_near(uint32_t cpu, const struct cpuset near[SCHED_LEVELS])
 {
-    for (uint32_t cpu = from;
-         (cpu = cpuset_next_both(&idle_cpus, &sc->is.affinity, cpu, end)) < end; cpu++)
-        if (cpuset_take(&idle_cpus, cpu))
+    for (uint32_t i = 0; i < SCHED_LEVELS; i++)
+        cpus[cpu]->runq->near[i] = near[i];
+}
+
+/* Nobody runs on the other threads of its core. */
+static bool core_is_idle(uint32_t cpu)
+{
+    const struct cpuset *core = &cpus[cpu]->runq->near[0];
+    for (uint32_t i = 0; i < CPUSET_WORDS; i++)
+        if (core->word[i] & ~__atomic_load_n(&idle_cpus.word[i], __ATOMIC_RELAXED))
+            return false;
+    return true;
+}
+
+static uint32_t claim_in(const struct sc *sc, const struct cpuset *set, bool whole_core)
+{
+    uint32_t end = cpu_limit();
+    for (uint32_t cpu = 0; (cpu = cpuset_next_both(&idle_cpus, set, cpu, end)) < end; cpu++)
+        if (cpuset_has(&sc->is.affinity, cpu) && (!whole_core || core_is_idle(cpu)) &&
+            cpuset_take(&idle_cpus, cpu))
             return cpu;
     return SCHED_CPUS;
 }
 
-/* An idle CPU that it may use, from its home on. It is the caller's now, who makes it reschedule.
- */
+/* An idle CPU that it may use: behind the home's cache, in its node, anywhere; each time rather a
+ * core of its own than a part of one. It is the caller's now, who makes it reschedule. */
 static uint32_t claim_idle(const struct sc *sc)
 {
-    uint32_t cpu = claim_between(sc, sc->cpu, cpu_limit());
-    return cpu < SCHED_CPUS ? cpu : claim_between(sc, 0, sc->cpu);
+    const struct cpuset *near = cpus[sc->cpu]->runq->near, *set = &near[1];
+    uint32_t cpu = SCHED_CPUS;
+    if (cpuset_next_both(&idle_cpus, &sc->is.affinity, 0, cpu_limit()) == SCHED_CPUS)
+        return SCHED_CPUS;
+    for (; cpu == SCHED_CPUS && set; set = set == &idle_cpus ? NULL : set + 1) {
+        if (set == &near[SCHED_LEVELS])
+            set = &idle_cpus;
+        cpu = claim_in(sc, set, true);
+        if (cpu == SCHED_CPUS)
+            cpu = claim_in(sc, set, false);
+    }
+    return cpu;
 }
 
 static bool busy(const struct runq *rq)
@@ -97,24 +123,40 @@ void balance_evacuate(struct runq *rq, struct sc *sc)
             cpu < SCHED_CPUS ? cpu : cpuset_next_both(&online_cpus, &online_cpus, 0, cpu_limit()));
 }
 
-void balance_pull(void)
+/* A CPU that runs nothing is about to run the one that it has: two CPUs that took it from each
+ * other would never come to. */
+static bool to_spare(const struct runq *rq)
 {
-    uint32_t self = cpu_self()->id, end = cpu_limit();
-    if (cpu_self()->runq->offline)
-        return;
-    for (uint32_t cpu = 0; (cpu = cpuset_next_both(&laden_cpus, &online_cpus, cpu, end)) < end;
-         cpu++) {
+    return rq->current || rq->offline || rq->movable.next != rq->movable.prev;
+}
+
+/* true: fetched one from a CPU of this set. */
+static bool pull_from(const struct cpuset *set, uint32_t self)
+{
+    uint32_t end = cpu_limit();
+    for (uint32_t cpu = 0; (cpu = cpuset_next_both(&laden_cpus, set, cpu, end)) < end; cpu++) {
         struct runq *rq = cpus[cpu]->runq;
         spin_lock(&rq->lock);
         list_for_each(sc, &rq->movable, struct sc, movable)
         {
-            if (cpuset_has(&sc->is.affinity, self)) {
+            if (to_spare(rq) && cpuset_has(&sc->is.affinity, self)) {
                 send_to(rq, sc, self);
-                return;
+                return true;
             }
         }
         spin_unlock(&rq->lock);
     }
+    return false;
+}
+
+void balance_pull(void)
+{
+    const struct runq *own = cpu_self()->runq;
+    bool found = own->offline;
+    for (uint32_t i = 0; i < SCHED_LEVELS && !found; i++)
+        found = pull_from(&own->near[i], cpu_self()->id);
+    if (!found)
+        (void)pull_from(&online_cpus, cpu_self()->id);
 }
 
 /* true: sent one. */
@@ -136,17 +178,40 @@ static bool push_to_idle(struct runq *rq)
     return false;
 }
 
-/* Whose contexts are owed much less has the wrong ones: history that nothing could balance, as that
- * of pinned contexts, is forgotten. */
-static void catch_up(struct vtime *vt, uint64_t at)
+/* CPUs' virtual times part while one idles, has a single context, or pinned ones: that is nobody's
+ * claim, and neither of two CPUs keeps more of it than contexts can be owed. No lock held. */
+static void catch_up(struct runq *rq, uint64_t at, uint64_t now)
+{
+    if (!vtime_missing(&rq->shared, now, at))
+        return;
+    spin_lock(&rq->lock);
+    rq->shared.offset += vtime_missing(&rq->shared, now, at);
+    spin_unlock(&rq->lock);
+}
+
+static void seen(uint64_t at)
 {
     if (time_before(vtime_front, at))
         __atomic_store_n(&vtime_front, at, __ATOMIC_RELAXED);
-    if (!vt->weight)
-        return;
-    uint64_t behind = BEHIND_MAX * vtime_slice * 1024 / vt->weight * vt->count;
-    if (time_before(at + behind, vtime_front))
-        vt->offset += vtime_front - at - behind;
+}
+
+/* The next one that is online. */
+static uint32_t probe(struct runq *rq)
+{
+    uint32_t cpu = cpuset_next_both(&online_cpus, &online_cpus, rq->probe, cpu_limit());
+    if (cpu == SCHED_CPUS)
+        cpu = cpuset_next_both(&online_cpus, &online_cpus, 0, cpu_limit());
+    rq->probe = cpu + 1;
+    return cpu;
+}
+
+void balance_first(struct runq *rq, uint64_t now)
+{
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t cpu = probe(rq);
+        if (cpu < SCHED_CPUS && cpus[cpu]->runq != rq)
+            seen(vtime_estimate(&cpus[cpu]->runq->shared, now));
+    }
 }
 
 /* Sends one context to a CPU where its equals have got more. */
@@ -154,13 +219,16 @@ static bool push_to_ahead(struct runq *rq, uint32_t cpu, uint64_t now)
 {
     const struct vtime *there = &cpus[cpu]->runq->shared;
     uint64_t at = vtime_estimate(there, now);
+    uint64_t owed = OWED * vtime_slice << !cpuset_has(&rq->near[2], cpu);
+    catch_up(rq, at, now);
+    catch_up(cpus[cpu]->runq, vtime_estimate(&rq->shared, now), now);
+    seen(at);
     spin_lock(&rq->lock);
-    catch_up(&rq->shared, vtime_estimate(&rq->shared, now));
     list_for_each(sc, &rq->movable, struct sc, movable)
     {
         uint64_t v = sc->v + rq->shared.offset;
         if (sc->is.class == SC_SHARED && cpuset_has(&sc->is.affinity, cpu) && there->runs &&
-            time_before(v + vtime_of(sc, OWED * vtime_slice), at)) {
+            time_before(v + vtime_of(sc, owed), at)) {
             send_to(rq, sc, cpu);
             return true;
         }
@@ -176,8 +244,7 @@ void balance_push(uint64_t now)
     while (push_to_idle(rq))
         continue;
     for (uint32_t i = 0; i < PROBES; i++) {
-        uint32_t cpu = cpuset_next_both(&online_cpus, &online_cpus, rq->probe, cpu_limit());
-        rq->probe = cpu < SCHED_CPUS ? cpu + 1 : 0;
+        uint32_t cpu = probe(rq);
         if (cpu < SCHED_CPUS && cpu != cpu_self()->id && push_to_ahead(rq, cpu, now))
             return;
     }

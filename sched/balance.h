@@ -12,6 +12,9 @@ extern uint64_t balance_period; /* TSC; constant after start */
 /* A context comes to be queued, its home's lock held. true: its home is now an idle CPU instead,
  * which is to reschedule in any case. */
 bool balance_place(struct runq *rq, struct sc *sc);
+/* The first shared context comes to a CPU: others' virtual time is looked at, so that
+ * it has no claim for the time that was nobody's. Lock held. */
+void balance_first(struct runq *rq, uint64_t now);
 /* sc->movable came into, or goes out of, the queue; lock held. */
 void balance_insert(struct runq *rq, struct sc *sc);
 void balance_remove(struct runq *rq, struct sc *sc);

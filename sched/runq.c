@@ -9,9 +9,12 @@
 #include "sched/trace.h"
 #include "sched/vtime.h"
 
-#define TURN_US    5000u /* equals of fixed priority take turns this long */
-#define SLICE_US   3000u /* request of a shared context */
-#define BALANCE_US 5000u
+#define TURN_US     5000u /* equals of fixed priority take turns this long */
+#define SLICE_US    3000u /* request of a shared context */
+#define BALANCE_US  5000u
+#define DEBT_SLICES 64u /* that helpers may run ahead of who pays */
+#define PAY_SLICES  2u  /* that are paid at once */
+#define CHARGE_PART 64u /* of a slice: what goes uncharged when another context comes */
 
 /* The ranks on one CPU: fixed priorities are the even ones. */
 #define RANK_RESERVED (2 * SC_PRIORITY_URGENT - 1)
@@ -149,6 +152,29 @@ static void exhaust(struct sc *sc, uint64_t now)
     timer_arm(&sc->replenish, sc->period_end);
 }
 
+/* A guest's threads have one account: what helpers run (its VMM's thread, a driver for it) is a
+ * debt, and its vCPUs pay it with virtual time and, if they are capped, with budget. A reservation
+ * is for its vCPU alone. The debt is bounded, for when nobody is there to pay. */
+static void owe(struct sc *payer, uint64_t cycles)
+{
+    uint64_t has = __atomic_load_n((uint64_t *)&payer->debt, __ATOMIC_RELAXED);
+    uint64_t more = MIN(cycles, DEBT_SLICES * vtime_slice - MIN(has, DEBT_SLICES * vtime_slice));
+    __atomic_fetch_add((uint64_t *)&payer->debt, more, __ATOMIC_RELAXED);
+}
+
+/* Not more at once than PAY_SLICES: who has paid does not run before the others have got as much.
+ */
+static uint64_t pay(struct vtime *vt, struct sc *sc)
+{
+    uint64_t *debt = (uint64_t *)&sc->payer->debt, has = __atomic_load_n(debt, __ATOMIC_RELAXED);
+    uint64_t part = has ? MIN(has, vtime_below(vt, sc, PAY_SLICES * vtime_slice)) : 0;
+    if (!part || !__atomic_compare_exchange_n(debt, &has, has - part, false, __ATOMIC_RELAXED,
+                                              __ATOMIC_RELAXED))
+        return 0;
+    vtime_pay(vt, sc, part);
+    return part;
+}
+
 /* The current context of rq; from any CPU, rq's lock held. */
 static void charge(struct runq *rq, struct sc *sc, uint64_t now)
 {
@@ -156,17 +182,33 @@ static void charge(struct runq *rq, struct sc *sc, uint64_t now)
         now > sc->started ? now - sc->started : 0; /* another CPU's clock may be behind */
     sc->started += ran;
     sc->used += ran;
-    sc->turn_left -= MIN(sc->turn_left, ran);
+    uint64_t paid = 0;
+    if (sc->payer && !sc->pays)
+        owe(sc->payer, ran);
     if (is_shared(sc)) {
         vtime_run(&rq->shared, sc, ran);
         rq->shared.charged = now;
+        paid = sc->pays ? pay(&rq->shared, sc) : 0;
+    } else {
+        sc->turn_left -= MIN(sc->turn_left, ran);
     }
     if (!sc->is.budget)
         return;
-    sc->left -= (int64_t)ran;
+    sc->left -= (int64_t)(ran + paid);
     check_deadline(sc, now);
     if (sc->left <= 0 && !sc->exhausted)
         exhaust(sc, now);
+}
+
+void sched_bill(struct sc *sc, struct sc *whom)
+{
+    struct runq *rq = cpu_self()->runq;
+    spin_lock(&rq->lock);
+    charge(rq, sc, rdtsc());
+    spin_unlock(&rq->lock);
+    if (whom && whom->payer)
+        owe(whom->payer, sc->used - sc->billed);
+    sc->billed = sc->used;
 }
 
 /* Does `sc`, just queued, beat what runs? Or must that CPU look, so that its timer gets armed? */
@@ -197,6 +239,7 @@ static void apply(struct sc *sc)
                                                      SCHED_CPUS) == SCHED_CPUS;
     sc->rank = is_shared(sc) ? RANK_SHARED : is_reserved(sc) ? RANK_RESERVED : 2u * sc->is.priority;
     sc->residue = 0;
+    sc->lag = 0;
     sc->exhausted = false;
     sc->left = 0;
     sc->period_end = 0;
@@ -216,11 +259,17 @@ static bool queue_it(struct runq *rq, struct sc *sc, bool wakes)
     if (sc->is.budget)
         wake_budget(sc, now);
     if (is_shared(sc)) {
-        if (rq->current && is_shared(rq->current))
+        /* A little later is soon enough: sc->v itself is exact, so it gains no more than to have
+         * slept that much less. */
+        if (rq->current && is_shared(rq->current) &&
+            now - rq->current->started > vtime_slice / CHARGE_PART)
             charge(rq, rq->current, now);
+        if (!rq->shared.weight)
+            balance_first(rq, now);
         vtime_join(&rq->shared, sc, wakes);
     }
-    sc->waits_since = now;
+    if (wakes)
+        sc->waits_since = now;
     enqueue(rq, sc, false);
     return beats_current(rq, sc);
 }
@@ -374,6 +423,20 @@ void sched_unready(struct sc *sc)
     spin_unlock(&rq->lock);
 }
 
+/* Deadlines change hands, not virtual time: who helps another gains nothing by it. */
+bool sched_yield_to(struct sc *to)
+{
+    struct runq *rq = lock_home(to);
+    bool waits = to->queued && is_shared(to);
+    if (waits) {
+        vtime_remove(&rq->shared, to);
+        to->v_deadline = to->v;
+        vtime_insert(&rq->shared, to);
+    }
+    spin_unlock(&rq->lock);
+    return waits;
+}
+
 struct sc *sched_current(void)
 {
     return cpu_self()->runq->current;
@@ -390,13 +453,15 @@ static struct sc *put_back(struct runq *rq, uint32_t cpu, bool yield, uint64_t n
     charge(rq, sc, now);
     bool moves = __atomic_load_n(&sc->cpu, __ATOMIC_ACQUIRE) != cpu || sc->pending;
     if (moves || !sc->wants_cpu || sc->exhausted) {
+        if (moves)
+            sc->waits_since = now;
         put_off(rq, sc);
         return moves ? sc : NULL;
     }
     rq->current = NULL;
     rq->shared.runs = false;
     __atomic_store_n((uint32_t *)&sc->running, 0, __ATOMIC_RELAXED);
-    if (is_shared(sc) && (yield || !vtime_left(sc)))
+    if (is_shared(sc) && (yield || vtime_done(sc)))
         vtime_renew(sc);
     sc->waits_since = now;
     enqueue(rq, sc, !yield && sc->turn_left);
@@ -416,9 +481,11 @@ static void arm_slice(struct runq *rq, struct sc *sc, uint64_t now)
     rq->looks = deadline != UINT64_MAX;
     if (sc->is.budget)
         deadline = MIN(deadline, now + (uint64_t)sc->left);
-    if (deadline != UINT64_MAX)
+    /* One that is armed for an earlier moment is left: to look once too often costs less than to
+     * arm it at each switch. */
+    if (!rq->slice.cpu ? deadline != UINT64_MAX : deadline < rq->slice.deadline)
         timer_arm(&rq->slice, deadline);
-    else if (rq->slice.cpu)
+    else if (deadline == UINT64_MAX && rq->slice.cpu)
         timer_disarm(&rq->slice);
 }
 
@@ -448,7 +515,7 @@ static void put_on(struct runq *rq, struct sc *sc, uint32_t cpu, uint64_t now)
     sc->last_cpu = cpu;
     if (sc->is.budget)
         check_deadline(sc, now);
-    if (is_shared(sc) && !vtime_left(sc))
+    if (is_shared(sc) && vtime_done(sc))
         vtime_renew(sc);
     arm_slice(rq, sc, now);
 }

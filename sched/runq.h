@@ -32,10 +32,11 @@ struct runq {
     struct sc *current;         /* (l) not queued */
     struct list movable;        /* (l) queued contexts that may go to other CPUs */
     uint64_t balance_at;        /* own CPU: TSC */
-    uint32_t probe;             /* own CPU: the next CPU to compare with */
+    uint32_t probe;             /* a hint: the next CPU to compare with */
     uint32_t promised;          /* (o) to reserved contexts, in millionths */
     struct list promises;       /* (o) these */
     struct timer slice;
+    struct cpuset near[SCHED_LEVELS]; /* constant once guests run; all empty: nothing is known */
     struct list ready[SC_PRIORITIES]; /* (l) */
 };
 

@@ -13,6 +13,7 @@
 #define SC_PRIORITIES 64u
 
 struct thread;
+struct cpu;
 
 struct sc_config {
     uint8_t class; /* enum sc_class */
@@ -47,9 +48,14 @@ struct sc {
     uint64_t started;       /* (r) TSC when it was put on the CPU or last charged */
     uint64_t turn_left;     /* (l,r) fixed: TSC until an equal that waits comes first */
     uint64_t v, v_deadline; /* (l,r) shared, see vtime.h */
+    int64_t lag;            /* (l) shared: v beyond its CPU's virtual time when it left there */
     uint64_t residue;       /* (l,r) cycles times 1024, modulo weight, that v lacks */
     uint64_t waits_since;   /* (l) TSC, queued or exhausted */
     uint64_t used;          /* TSC cycles in all */
+    struct sc *payer;       /* whose debt its time counts to, itself too; constant once bound */
+    bool pays;              /* it works that debt off */
+    _Atomic uint64_t debt;  /* cycles that others ran for it, and nobody has paid yet */
+    uint64_t billed;        /* of used: by sched_bill(); own thread only */
     uint64_t switches, waited, throttled, migrations, misses;
     struct timer replenish;
     uint32_t id;           /* in the trace */
@@ -72,13 +78,24 @@ void sched_unready(struct sc *sc);
 struct sc *sched_pick(bool yield);
 /* What sched_pick gave last on this CPU, unless it became unready since. */
 struct sc *sched_current(void);
+/* Own CPU's current context gives what is left of its request to another, which waits somewhere: it
+ * goes before its equals as soon as it is owed anything. false: it does not wait, or is of another
+ * class. */
+bool sched_yield_to(struct sc *to);
+/* What ran on it since the last such call was for the payer of `whom`, who owes it now. On the CPU
+ * that runs it. */
+void sched_bill(struct sc *sc, struct sc *whom);
 /* Its figures up to now, also of the turn or the wait that is not over. */
 void sc_account(const struct sc *sc, struct sc_info *info);
+bool runq_init(struct cpu *cpu);
 /* The context is about to be freed: it must be unready; its timer is disarmed. */
 void sc_fini(struct sc *sc);
 /* It is destroyed: what it was promised is free again. Object lock. */
 void sc_release(struct sc *sc);
-bool runq_init(struct cpu *cpu);
+/* Which CPUs are near this one, itself included, from the nearest: threads of its core, those that
+ * share its last cache, its memory node, that and the nodes next to it. The sets grow. */
+#define SCHED_LEVELS 4u
+void sched_near(uint32_t cpu, const struct cpuset near[SCHED_LEVELS]);
 /* Contexts leave an offline CPU at once, to where their affinity lets them, or, if that has no CPU
  * online, to any. false: its reservations fit nowhere else, or it is the last one. Object lock. */
 bool sched_offline(uint32_t cpu);
@@ -86,5 +103,7 @@ void sched_online(uint32_t cpu);
 /* Upward event, defined in kernel/thread.c: the CPU should look at its queue again (sets
  * cpu->resched, kicks). */
 void cpu_reschedule(struct cpu *cpu);
+/* In cpu->resched: what runs goes behind its equals. */
+#define RESCHED_YIELD 3u
 
 #endif

@@ -37,10 +37,13 @@ static void program(struct timerq *q)
 
 void timer_arm(struct timer *timer, uint64_t deadline)
 {
-    timer_disarm(timer);
     struct cpu *cpu = cpu_self();
     struct timerq *q = cpu->timerq;
+    if (timer->cpu && timer->cpu != cpu)
+        timer_disarm(timer);
     spin_lock(&q->lock);
+    if (timer->cpu)
+        heap_remove(&q->root, &timer->node);
     timer->deadline = deadline;
     heap_insert(&q->root, &timer->node, MIN(deadline, (uint64_t)INT64_MAX)); /* far enough */
     timer->cpu = cpu;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "sched/vtime.h"
 
-#define CARRY_SLICES 4u           /* lag that a context keeps when it changes its CPU, at most */
+#define CARRY_SLICES 128u /* lag that a context keeps when it changes its CPU, at most */
+/* The same for all of a CPU against another: each on average, and in all. */
+#define CLAIM_SLICES 64u
+#define CLAIM_MOST   512u
 #define RUN_MAX      (1ull << 40) /* cycles charged at once; alone, the mean goes with it anyway */
 
 uint64_t vtime_slice;
@@ -23,10 +26,14 @@ void vtime_join(struct vtime *vt, struct sc *sc, bool wakes)
 {
     sc->v -= vt->offset;
     if (vt->weight) {
+        /* CPUs' virtual times differ; what it had on its own, however much, it keeps. */
         uint64_t reach = vtime_of(sc, CARRY_SLICES * vtime_slice);
-        sc->v = time_later(sc->v, wakes ? vt->now : vt->now - reach);
-        if (time_before(vt->now + reach, sc->v))
-            sc->v = vt->now + reach;
+        uint64_t owed = sc->lag < 0 ? (uint64_t)-sc->lag : 0;
+        uint64_t over = sc->lag > 0 ? (uint64_t)sc->lag : 0;
+        uint64_t beyond = wakes ? over : MAX(reach, over);
+        sc->v = time_later(sc->v, vt->now - (wakes ? MIN(reach, owed) : MAX(reach, owed)));
+        if (time_before(vt->now + beyond, sc->v))
+            sc->v = vt->now + beyond;
     } else {
         uint64_t front = __atomic_load_n(&vtime_front, __ATOMIC_RELAXED) - vt->offset;
         sc->v = vt->now = time_later(time_later(vt->now, front), sc->v);
@@ -41,6 +48,7 @@ void vtime_join(struct vtime *vt, struct sc *sc, bool wakes)
 void vtime_leave(struct vtime *vt, struct sc *sc)
 {
     vt->ahead -= ahead(vt, sc);
+    sc->lag = (int64_t)(sc->v - vt->now);
     vt->weight -= sc->is.weight;
     vt->count--;
     if (!vt->weight)
@@ -66,6 +74,19 @@ void vtime_run(struct vtime *vt, struct sc *sc, uint64_t cycles)
     steps = divide(work, &vt->residue, vt->weight);
     if (vt->ahead > 0)
         advance(vt, MIN(steps, (uint64_t)vt->ahead / vt->weight));
+}
+
+uint64_t vtime_below(const struct vtime *vt, const struct sc *sc, uint64_t cycles)
+{
+    int64_t room = (int64_t)cycles - ahead(vt, sc) / 1024;
+    return room > 0 ? MIN((uint64_t)room, cycles) : 0;
+}
+
+void vtime_pay(struct vtime *vt, struct sc *sc, uint64_t cycles)
+{
+    uint64_t steps = divide(cycles * 1024, &sc->residue, sc->is.weight);
+    sc->v += steps;
+    vt->ahead += (int64_t)(steps * sc->is.weight);
 }
 
 void vtime_renew(struct sc *sc)
@@ -107,5 +128,16 @@ uint64_t vtime_left(const struct sc *sc)
 uint64_t vtime_estimate(const struct vtime *vt, uint64_t now)
 {
     uint64_t at = vt->now + vt->offset, weight = __atomic_load_n(&vt->weight, __ATOMIC_RELAXED);
-    return vt->runs && weight ? at + MIN(now - vt->charged, RUN_MAX) * 1024 / weight : at;
+    uint64_t charged = __atomic_load_n(&vt->charged, __ATOMIC_RELAXED);
+    if (!vt->runs || !weight || !time_before(charged, now)) /* another CPU may have charged since */
+        return at;
+    return at + MIN(now - charged, RUN_MAX) * 1024 / weight;
+}
+
+uint64_t vtime_missing(const struct vtime *vt, uint64_t now, uint64_t at)
+{
+    uint64_t weight = __atomic_load_n(&vt->weight, __ATOMIC_RELAXED);
+    uint64_t slices = MIN(CLAIM_SLICES * vt->count, CLAIM_MOST);
+    uint64_t has = vtime_estimate(vt, now) + (weight ? slices * vtime_slice * 1024 / weight : 0);
+    return time_before(has, at) ? at - has : 0;
 }

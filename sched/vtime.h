@@ -12,7 +12,13 @@
  * Who leaves takes its lag with it, and the sum is not 0 any more. Above 0, the virtual time stands
  * still until that is worked off; below, it jumps when nobody is eligible. It never goes back, so
  * nobody is ever ahead by more than one slice and what it brought along; and all that are behind
- * together are behind by what others are ahead. */
+ * together are behind by what others are ahead.
+ *
+ * Between CPUs: virtual times, with their offsets, are one scale, and whoever is owed two
+ * slices on the scale of another CPU goes there, one a balancing period. In the simulator
+ * equals that never rest get the same but for some ten slices. CPUs whose contexts cannot be
+ * balanced (one was idle, has a single context, or pinned ones) part, but no further than contexts
+ * may carry from one to the other. */
 #ifndef SCHED_VTIME_H
 #define SCHED_VTIME_H
 
@@ -26,10 +32,15 @@ static inline uint64_t vtime_of(const struct sc *sc, uint64_t cycles)
 {
     return cycles * 1024 / sc->is.weight;
 }
-/* Starts to compete. wakes: it slept, so it is owed nothing, but what it overdrew still counts. */
+/* Starts to compete. wakes: it slept, so it is owed nothing for that time; what it was owed before,
+ * and what it overdrew, still counts. */
 void vtime_join(struct vtime *vt, struct sc *sc, bool wakes);
 void vtime_leave(struct vtime *vt, struct sc *sc);
 void vtime_run(struct vtime *vt, struct sc *sc, uint64_t cycles);
+/* How far it is from being so many of its cycles ahead; at most `cycles`. */
+uint64_t vtime_below(const struct vtime *vt, const struct sc *sc, uint64_t cycles);
+/* It pays for cycles that others ran: its virtual time alone moves on. */
+void vtime_pay(struct vtime *vt, struct sc *sc, uint64_t cycles);
 /* Its request is served, or it yields: the next one. */
 void vtime_renew(struct sc *sc);
 /* Who competes waits for the CPU, or stops waiting. */
@@ -41,5 +52,12 @@ struct sc *vtime_first(struct vtime *vt);
 uint64_t vtime_left(const struct sc *sc);
 /* The machine's virtual time on a CPU; from elsewhere without lock an estimate. */
 uint64_t vtime_estimate(const struct vtime *vt, uint64_t now);
+/* By how much it is further behind `at` than contexts can be owed for. The same without lock. */
+uint64_t vtime_missing(const struct vtime *vt, uint64_t now, uint64_t at);
+/* Its request is complete. */
+static inline bool vtime_done(const struct sc *sc)
+{
+    return !time_before(sc->v, sc->v_deadline);
+}
 
 #endif

@@ -10,7 +10,8 @@
 #include "virt/init.h"
 #include "virt/msr.h"
 
-#define DR6_HIT 0xfull
+#define DR6_HIT       0xfull
+#define MSR_TSC_RATIO 0xc0000104u
 /* INT3 and INTO: the CPU has moved RIP already. */
 #define EXC_SOFTWARE (1u << 3 | 1u << 4)
 
@@ -23,6 +24,9 @@ void svm_enter(struct vcpu *vcpu)
     struct virt_cpu *own = cpu_self()->virt;
     if (unlikely(svm->asid_generation != own->generation))
         vcpu->flush = true;
+    /* Only guests' reads of the TSC are scaled. (AMD APM vol. 2, "TSC Ratio MSR".) */
+    if (unlikely(own->tsc_ratio != svm->tsc_ratio))
+        wrmsr(MSR_TSC_RATIO, own->tsc_ratio = svm->tsc_ratio);
     __asm__ volatile("clgi\n\tsti" ::: "memory");
     __asm__ volatile("vmsave %%rax" ::"a"(own->host_pa.v) : "memory");
     __asm__ volatile("vmload %%rax" ::"a"(svm->vmcb_pa.v) : "memory");
@@ -32,6 +36,8 @@ void svm_leave(struct vcpu *vcpu)
 {
     struct svm_vcpu *svm = svm_of(vcpu);
     struct virt_cpu *own = cpu_self()->virt;
+    vcpu->rsp = svm->vmcb->rsp;
+    vcpu->rflags = svm->vmcb->rflags;
     if (svm_assists.qemu && features.xsave)
         vcpu->fpu.xcr0 = xgetbv0() & features.xcr0;
     __asm__ volatile("vmsave %%rax" ::"a"(svm->vmcb_pa.v) : "memory");
@@ -94,12 +100,13 @@ static void inject(struct vcpu *vcpu, struct svm_vcpu *svm)
     vcpu->event.type = EVENT_NONE;
 }
 
-/* NMIs wait for the end of a shadow, as Intel's CPUs and KVM have it. And QEMU (found by trying, in
- * 7.2) forgets the shadow that VMRUN should load, so an offered interrupt would come between STI
- * and HLT. Both wait for one instruction, by a trap of our own; faults of that instruction come
- * here so that no frame of the guest shows the trap flag. Not when the guest single-steps itself.
- * False: nothing was changed. */
-static bool hold_in_shadow(const struct vcpu *vcpu, struct svm_vcpu *svm)
+/* NMIs wait for the end of a shadow, as Intel's CPUs and KVM have it, and for the handler's IRET,
+ * after which nothing else might end the guest's turn. And QEMU (found by trying, in 7.2) forgets
+ * the shadow that VMRUN should load, so an offered interrupt would come between STI and HLT. All
+ * wait for one instruction, by a trap of our own; faults of that instruction come here so that no
+ * frame of the guest shows the trap flag. Not when the guest single-steps itself. False: nothing
+ * was changed. */
+static bool hold(const struct vcpu *vcpu, struct svm_vcpu *svm)
 {
     struct vmcb *vmcb = svm->vmcb;
     bool irq = svm_assists.qemu && (vmcb->int_control & INT_VIRQ);
@@ -118,11 +125,13 @@ static void end_hold(struct vcpu *vcpu, const struct svm_vcpu *svm)
 {
     struct vmcb *vmcb = svm->vmcb;
     uint64_t hits = vmcb->dr6 & DR6_HIT;
+    bool executed = vmcb->rip != vcpu->rip;
     program_irq(vcpu, vmcb);
-    vmcb->rflags &= ~RFLAGS_TF;
+    if (!executed || !svm->nmi_iret) /* else the flag is what IRET has loaded */
+        vmcb->rflags &= ~RFLAGS_TF;
     vmcb->intercept_exceptions = EXC_ALWAYS;
-    if (vmcb->rip == vcpu->rip) /* not executed yet */
-        vmcb->int_shadow |= 1;
+    if (!executed)
+        vmcb->int_shadow |= (vcpu->block & VCPU_BLOCK_SHADOW) != 0;
     if (vmcb->exit_code == EXIT_EXC + EXC_PF)
         vmcb->cr2 = vmcb->exit_info2;
     vmcb->dr6 = svm->held_dr6 | hits;
@@ -212,7 +221,7 @@ enum vexit svm_run(struct vcpu *vcpu)
         mitigate_exit(true);
 
     bool shadow = (vcpu->block & VCPU_BLOCK_SHADOW) != 0;
-    bool held = unlikely(shadow) && hold_in_shadow(vcpu, svm);
+    bool held = unlikely(shadow || (svm->nmi_iret && vcpu->nmi_pending)) && hold(vcpu, svm);
     svm_world_switch(vcpu->page->gpr, svm->vmcb_pa.v);
     if (unlikely(held))
         end_hold(vcpu, svm);

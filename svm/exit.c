@@ -25,8 +25,7 @@ static enum vexit decode_pio(struct vcpu *vcpu, const struct vmcb *vmcb)
     x->size = (uint8_t)(info >> 4 & 7);
     x->flags =
         (uint8_t)((info & 1 ? PIO_IN : 0) | (info & 4 ? PIO_STRING : 0) | (info & 8 ? PIO_REP : 0));
-    x->next_rip = vmcb->exit_info2;
-    x->insn_len = (uint8_t)(x->next_rip - vcpu->rip);
+    x->insn_len = (uint8_t)(vmcb->exit_info2 - vcpu->rip);
     x->insn_count = 0;
     return VEXIT_PIO;
 }

@@ -20,6 +20,7 @@
 #define SVM_CLEAN        (1u << 5)
 #define SVM_FLUSH_ASID   (1u << 6)
 #define SVM_DECODE       (1u << 7)
+#define SVM_TSC_RATIO    (1u << 4)
 #define SVM_PAUSE_FILTER (1u << 10)
 #define SVM_PAUSE_THRESH (1u << 12)
 
@@ -35,6 +36,7 @@ static struct pt_format npt_format = {
     .write = 0x2,
     .exec = 0,
     .noexec = 1ull << 63,
+    .dirty = 0x40,
     .uncached = 0x18, /* entry 3 of the host's PAT */
     .wc = 0x08,       /* entry 1 */
     .writeback = 0,
@@ -53,18 +55,22 @@ static void find_assists(void)
     svm_assists.clean_bits = (r.edx & SVM_CLEAN) && !cmdline_has("nocleanbits");
     svm_assists.pause_filter =
         (r.edx & SVM_PAUSE_FILTER) && (r.edx & SVM_PAUSE_THRESH) && !cmdline_has("nopausefilter");
+    svm_assists.tsc_ratio = (r.edx & SVM_TSC_RATIO) && !cmdline_has("notscscaling");
     svm_assists.qemu = features.tcg;
     svm_assists.clean_mask = svm_assists.clean_bits ? CLEAN_ALL : 0;
     svm_assists.barriers = mitigations.verw || mitigations.l1d_flush || mitigations.rsb_fill ||
                            mitigations.untrain_ret;
-    virt_assists |= (svm_assists.next_rip ? ASSIST_NEXT_RIP : 0) |
+    virt_assists |= ASSIST_DIRTY | ASSIST_FAST_STRINGS |
+                    (svm_assists.next_rip ? ASSIST_NEXT_RIP : 0) |
                     (svm_assists.decode ? ASSIST_DECODE : 0) |
                     (svm_assists.flush_asid ? ASSIST_FLUSH_ASID : 0) |
                     (svm_assists.clean_bits ? ASSIST_CLEAN_BITS : 0) |
-                    (svm_assists.pause_filter ? ASSIST_PAUSE_FILTER : 0);
-    kprintf("svm: %u ASIDs, next RIP %d, decode %d, flush by ASID %d, clean bits %d, pause %d\n",
+                    (svm_assists.pause_filter ? ASSIST_PAUSE_FILTER : 0) |
+                    (svm_assists.tsc_ratio ? ASSIST_TSC_SCALING : 0);
+    kprintf("svm: %u ASIDs, next RIP %d, decode %d, flush by ASID %d, clean bits %d, pause %d, TSC "
+            "ratio %d\n",
             svm_assists.asids, svm_assists.next_rip, svm_assists.decode, svm_assists.flush_asid,
-            svm_assists.clean_bits, svm_assists.pause_filter);
+            svm_assists.clean_bits, svm_assists.pause_filter, svm_assists.tsc_ratio);
 }
 
 static bool svm_probe(void)
@@ -114,7 +120,8 @@ static bool svm_cpu_enable(struct cpu *cpu)
             kmem_free_pages(host, 0);
         return false;
     }
-    *own = (struct virt_cpu){.host = host, .host_pa = kva_to_hpa(host), .hsave = hsave};
+    *own = (struct virt_cpu){
+        .host = host, .host_pa = kva_to_hpa(host), .hsave = hsave, .tsc_ratio = TSC_RATIO_ONE};
     own->next_asid = svm_assists.asids; /* the first vCPU starts a generation */
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
     wrmsr(MSR_VM_HSAVE_PA, kva_to_hpa(hsave).v);

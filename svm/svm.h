@@ -11,7 +11,7 @@
 
 /* What the CPU offers and the command line allows. */
 struct svm_assists {
-    bool next_rip, decode, flush_asid, clean_bits, pause_filter;
+    bool next_rip, decode, flush_asid, clean_bits, pause_filter, tsc_ratio;
     /* QEMU's emulation takes a V_IRQ whose priority *equals* V_TPR, too; and it stops with an
      * assertion when a guest writes CR8 while a V_IRQ waits that V_TPR would let through. */
     bool qemu;           /* and it lets XSETBV through, whatever the intercept says */
@@ -21,12 +21,15 @@ struct svm_assists {
 };
 extern struct svm_assists svm_assists;
 
+#define TSC_RATIO_ONE (1ull << 32)
+
 struct virt_cpu {
     struct vmcb *host; /* host's state of VMSAVE/VMLOAD */
     hpa_t host_pa;
     void *hsave;
     uint32_t next_asid;
     uint64_t generation; /* of ASIDs */
+    uint64_t tsc_ratio;  /* what is in the MSR */
 };
 
 /* The vendor's part of a vCPU. */
@@ -39,7 +42,8 @@ struct svm_vcpu {
     const struct cpu *cpu; /* where asid is valid */
     uint64_t asid_generation;
     uint64_t iret_rip;
-    uint64_t held_dr6; /* the guest's, while a shadow holds an interrupt back */
+    uint64_t tsc_ratio; /* 32 bits of fraction */
+    uint64_t held_dr6;  /* the guest's, while a shadow holds an interrupt back */
 };
 
 static inline struct svm_vcpu *svm_of(const struct vcpu *vcpu)

@@ -76,7 +76,7 @@ int64_t svm_vcpu_init(struct vcpu *vcpu)
         slab_free(svm, sizeof(*svm));
         return status;
     }
-    *svm = (struct svm_vcpu){.vmcb = vmcb, .vmcb_pa = kva_to_hpa(vmcb)};
+    *svm = (struct svm_vcpu){.vmcb = vmcb, .vmcb_pa = kva_to_hpa(vmcb), .tsc_ratio = TSC_RATIO_ONE};
     vcpu->hw = svm;
     vmcb->intercept_misc1 = MISC1_ALWAYS;
     vmcb->intercept_misc2 = MISC2_ALWAYS;
@@ -177,12 +177,6 @@ static void load_segments(struct vmcb *vmcb, const struct vcpu_page *from)
 void svm_save(struct vcpu *vcpu, struct vcpu_page *to, uint32_t groups)
 {
     struct vmcb *vmcb = svm_of(vcpu)->vmcb;
-    if (groups & VCPU_GROUP_CORE) {
-        to->gpr[GPR_RSP] = vmcb->rsp;
-        to->rflags = vmcb->rflags;
-        if (groups == VCPU_GROUP_CORE)
-            return;
-    }
     if (groups & VCPU_GROUP_CODE) {
         save_segment(&vmcb->cs, &to->seg[SEG_CS]);
         save_segment(&vmcb->ss, &to->seg[SEG_SS]);
@@ -253,8 +247,10 @@ int64_t svm_load(struct vcpu *vcpu, const struct vcpu_page *from, uint32_t group
         vmcb->sysenter_esp = from->sysenter_esp;
         vmcb->sysenter_eip = from->sysenter_eip;
     }
-    if (groups & VCPU_GROUP_TIME)
+    if (groups & VCPU_GROUP_TIME) {
         vmcb->tsc_offset = from->tsc_offset;
+        svm_of(vcpu)->tsc_ratio = from->tsc_scale ? from->tsc_scale >> 16 : TSC_RATIO_ONE;
+    }
     return OK;
 }
 

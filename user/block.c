@@ -2,6 +2,7 @@
 #include "user/block_client.h"
 
 #include <string.h>
+#include "user/bell.h"
 #include "user/syscall_stubs.h"
 
 #define SECTORS_MAX       (1ull << 54) /* bytes still fit into 63 bits */
@@ -57,7 +58,7 @@ void blk_client_ring(struct blk_client *client)
         __atomic_fetch_or(&client->channel->submitted, client->unrung, __ATOMIC_SEQ_CST);
     client->unrung = 0;
     if (before == 0)
-        sys_notif_signal(client->notif, client->bits);
+        bell_signal(client->bell, client->notif, client->bits);
 }
 
 bool blk_client_take(struct blk_client *client, uint32_t *tag, enum blk_status *status)
@@ -106,6 +107,20 @@ static void recover(struct blk_client *client)
         client->unrung = 0;
         sys_notif_signal(client->notif, client->bits);
     }
+}
+
+void blk_client_adopt(struct blk_client *client)
+{
+    for (unsigned i = 0; i < BLK_SLOTS; i++) {
+        const struct blk_slot *slot = &client->channel->slot[i];
+        if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) == BLK_FREE)
+            continue;
+        client->busy |= 1ull << i;
+        client->tag[i] = i;
+        if (slot->sequence > client->sequence)
+            client->sequence = slot->sequence;
+    }
+    recover(client);
 }
 
 bool blk_client_changed(struct blk_client *client)

@@ -16,7 +16,8 @@
 
 #define BLK_SLOTS        64u
 #define BLK_SEGMENTS_MAX 64u
-#define BLK_MEMORIES_MAX 4u /* the client's memory objects that segments may lie in */
+#define BLK_MEMORIES_MAX 5u /* the client's memory objects that segments may lie in */
+#define BLK_RAM_MAX      4u /* of them, those that are a guest's RAM */
 #define BLK_SECTOR       512u
 
 enum blk_op {

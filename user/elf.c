@@ -1,30 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "user/elf.h"
 #include <string.h>
+#include "lib/elf64.h"
 
-/* System V ABI, "ELF Header" and "Program Header", 64-bit forms. */
-struct elf64_header {
-    uint8_t ident[16];
-    uint16_t type, machine;
-    uint32_t version;
-    uint64_t entry, phoff, shoff;
-    uint32_t flags;
-    uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
-struct elf64_program {
-    uint32_t type, flags;
-    uint64_t offset, vaddr, paddr, filesz, memsz, align;
-};
-_Static_assert(sizeof(struct elf64_header) == 64, "ELF header");
-_Static_assert(sizeof(struct elf64_program) == 56, "ELF program header");
-
-#define ET_EXEC    2u
-#define EM_X86_64  62u
-#define PT_LOAD    1u
-#define PT_DYNAMIC 2u
-#define PT_INTERP  3u
-#define PT_TLS     7u
-#define PHNUM_MAX  16u
+#define PHNUM_MAX 16u
 
 static const uint8_t elf_ident[7] = {0x7f, 'E', 'L', 'F', 2 /* 64-bit */, 1 /* little */, 1};
 

@@ -28,7 +28,8 @@ static uint32_t mutex_notif(struct mutex *mutex)
     return notif;
 }
 
-static void mutex_sleep(struct mutex *mutex)
+/* Until it is ours. */
+void mutex_sleep(struct mutex *mutex)
 {
     uint32_t notif = mutex_notif(mutex);
     while (__atomic_exchange_n(&mutex->state, 2, __ATOMIC_ACQUIRE) != 0) {
@@ -38,18 +39,8 @@ static void mutex_sleep(struct mutex *mutex)
     }
 }
 
-void mutex_lock(struct mutex *mutex)
+void mutex_wake(struct mutex *mutex)
 {
-    uint32_t free = 0;
-    if (!__atomic_compare_exchange_n(&mutex->state, &free, 1, 0, __ATOMIC_ACQUIRE,
-                                     __ATOMIC_RELAXED))
-        mutex_sleep(mutex);
-}
-
-void mutex_unlock(struct mutex *mutex)
-{
-    if (__atomic_exchange_n(&mutex->state, 0, __ATOMIC_RELEASE) != 2)
-        return;
     uint32_t notif = __atomic_load_n(&mutex->notif, __ATOMIC_ACQUIRE);
     if (notif)
         sys_notif_signal(notif, MUTEX_WAKE);

@@ -25,7 +25,7 @@ struct program_args {
     uint64_t data_size;
     uint64_t first_free_slot; /* slots from here on are the program's own */
     char name[64];            /* for messages: "vmm:alpha", "console" */
-    uint32_t slot[128];       /* program-specific capabilities, by index (e.g. enum vmm_slot) */
+    uint32_t slot[160];       /* program-specific capabilities, by index (e.g. enum vmm_slot) */
 };
 
 /* Programs define this. Returning, or exit(), ends the first thread; the manager sees it. */
@@ -66,8 +66,21 @@ struct mutex {
     uint32_t state; /* 0 free, 1 taken, 2 taken with waiters */
     uint32_t notif; /* created on first contention */
 };
-void mutex_lock(struct mutex *mutex);
-void mutex_unlock(struct mutex *mutex);
+void mutex_sleep(struct mutex *mutex);
+void mutex_wake(struct mutex *mutex);
+static inline void mutex_lock(struct mutex *mutex)
+{
+    uint32_t free = 0;
+    if (__builtin_expect(!__atomic_compare_exchange_n(&mutex->state, &free, 1, 0, __ATOMIC_ACQUIRE,
+                                                      __ATOMIC_RELAXED),
+                         0))
+        mutex_sleep(mutex);
+}
+static inline void mutex_unlock(struct mutex *mutex)
+{
+    if (__builtin_expect(__atomic_exchange_n(&mutex->state, 0, __ATOMIC_RELEASE) == 2, 0))
+        mutex_wake(mutex);
+}
 
 /* --- time --- */
 uint64_t time_tsc(void);               /* now */

@@ -95,7 +95,8 @@ int64_t thread_spawn(struct user_thread *thread, void (*fn)(void *), void *arg, 
                      uint32_t priority)
 {
     uint32_t sc_slot = slot_alloc();
-    int64_t status = sc_slot ? sys_sc_create(sc_slot, cpu, priority, 0, 0) : ERR_QUOTA;
+    int64_t status =
+        sc_slot ? sys_sc_create(sc_slot, SLOT_MACHINE, cpu, priority, 0, 0) : ERR_QUOTA;
     if (status == OK)
         status = thread_spawn_on(thread, fn, arg, sc_slot);
     if (status != OK)

@@ -30,6 +30,12 @@ static inline uint32_t doorbell_hash(uint32_t kind, uint64_t address)
 {
     return (uint32_t)(address ^ (address >> 12) ^ (kind << 5)) % DOORBELL_BUCKETS;
 }
+/* False, for nearly every place: nothing is there. */
+static inline bool doorbell_may_ring(const struct doorbell_table *table, uint32_t kind,
+                                     uint64_t address)
+{
+    return __atomic_load_n(&table->bucket[doorbell_hash(kind, address)], __ATOMIC_RELAXED) != NULL;
+}
 /* Signals the doorbell for a write of `value` to that place; false: there is none. */
 bool doorbell_ring(const struct doorbell_table *table, uint32_t kind, uint64_t address,
                    uint64_t value);

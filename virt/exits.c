@@ -63,27 +63,36 @@ static enum verdict exit_apic_write(struct vcpu *vcpu)
     return RUN;
 }
 
+#define PIO_AT __builtin_offsetof(struct vexit_info, port)
+_Static_assert(__builtin_offsetof(struct vexit_info, size) == PIO_AT + 2 &&
+                   __builtin_offsetof(struct vexit_info, flags) == PIO_AT + 3 &&
+                   __builtin_offsetof(struct vcpu_page, exit.pio.size) ==
+                       __builtin_offsetof(struct vcpu_page, exit) + 2,
+               "as in the page");
+
+static inline bool port_rings(const struct vcpu *vcpu)
+{
+    const struct vexit_info *x = &vcpu->x;
+    const struct doorbell_table *table = &vcpu->guest->tables->doorbells;
+    return doorbell_may_ring(table, DOORBELL_PIO, x->port) &&
+           doorbell_ring(table, DOORBELL_PIO, x->port,
+                         vcpu->rax & (UINT32_MAX >> (32 - 8 * x->size)));
+}
+
 static enum verdict exit_pio(struct vcpu *vcpu)
 {
     const struct vexit_info *x = &vcpu->x;
     vcpu->stat[STAT_PIO]++;
-    if (!(x->flags & (PIO_IN | PIO_STRING))) {
-        uint64_t mask = x->size == 4 ? 0xffffffffull : x->size == 2 ? 0xffffull : 0xffull;
-        if (doorbell_ring(&vcpu->guest->tables->doorbells, DOORBELL_PIO, x->port,
-                          vcpu->rax & mask)) {
-            vcpu->stat[STAT_DOORBELL]++;
-            return vcpu_skip(vcpu);
-        }
+    if (!(x->flags & (PIO_IN | PIO_STRING)) && port_rings(vcpu)) {
+        vcpu->stat[STAT_DOORBELL]++;
+        return vcpu_skip(vcpu);
     }
     struct vcpu_page *page = vcpu->page;
-    page->exit.pio.port = x->port;
-    page->exit.pio.size = x->size;
-    page->exit.pio.flags = x->flags;
-    page->exit.pio.next_rip = x->next_rip;
-    uint32_t groups = VCPU_GROUP_CORE;
+    __builtin_memcpy(&page->exit, (const char *)x + PIO_AT, 4); /* port, size, flags */
+    page->exit.pio.next_rip = vcpu->rip + x->insn_len;
     if (unlikely(x->flags & PIO_STRING))
-        groups |= VCPU_GROUP_SEGS | VCPU_GROUP_CTRL;
-    return vcpu_to_vmm(vcpu, VCPU_EXIT_PIO, groups);
+        return vcpu_to_vmm(vcpu, VCPU_EXIT_PIO, VCPU_GROUP_SEGS | VCPU_GROUP_CTRL);
+    return vcpu_to_vmm(vcpu, VCPU_EXIT_PIO, VCPU_GROUP_CORE);
 }
 
 static enum verdict exit_npf(struct vcpu *vcpu)
@@ -146,11 +155,9 @@ static enum verdict exit_rdmsr(struct vcpu *vcpu)
     return msr_fault(vcpu);
 }
 
-static enum verdict exit_wrmsr(struct vcpu *vcpu)
+static __attribute__((noinline)) enum verdict write_msr(struct vcpu *vcpu, uint32_t index)
 {
-    uint32_t index = (uint32_t)vcpu->page->gpr[GPR_RCX];
     uint64_t value = vcpu->page->gpr[GPR_RDX] << 32 | (uint32_t)vcpu->rax;
-    vcpu->stat[STAT_WRMSR]++;
     switch (msr_write(vcpu, index, &value)) {
     case MSR_DONE:
         return vcpu_skip(vcpu);
@@ -167,6 +174,19 @@ static enum verdict exit_wrmsr(struct vcpu *vcpu)
     return msr_fault(vcpu);
 }
 
+/* The end of an interrupt ahead of all others: each interrupt has one. */
+static enum verdict exit_wrmsr(struct vcpu *vcpu)
+{
+    const uint64_t *gpr = vcpu->page->gpr;
+    uint32_t index = (uint32_t)gpr[GPR_RCX];
+    vcpu->stat[STAT_WRMSR]++;
+    if (index != X2APIC_MSR_EOI || ((uint32_t)vcpu->rax | (uint32_t)gpr[GPR_RDX]) != 0 ||
+        vcpu->pv.eoi_armed || !vlapic_eoi_alone(&vcpu->lapic))
+        return write_msr(vcpu, index);
+    vcpu->stat[STAT_EOI]++;
+    return vcpu_skip(vcpu);
+}
+
 static enum verdict exit_hlt(struct vcpu *vcpu)
 {
     vcpu->stat[STAT_HLT]++;
@@ -177,11 +197,11 @@ static enum verdict exit_hlt(struct vcpu *vcpu)
     return HOST;
 }
 
-/* The guest spins: let another thread of this CPU have its turn, if there is one. */
+/* The guest spins, perhaps for what a vCPU of its own holds that waits for a CPU. */
 static enum verdict exit_pause(struct vcpu *vcpu)
 {
     vcpu->stat[STAT_PAUSE]++;
-    __atomic_store_n((uint32_t *)&cpu_self()->resched, 1, __ATOMIC_RELAXED);
+    vcpu_yield(vcpu, GUEST_VCPUS);
     return vcpu_skip(vcpu);
 }
 

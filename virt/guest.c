@@ -20,7 +20,10 @@ static void deliver(struct vcpu *vcpu, const struct apic_message *m)
         if (m->vector < 16 || !vlapic_enabled(&vcpu->lapic))
             return;
         vlapic_post(&vcpu->lapic, m->vector, m->level);
-        vcpu_request(vcpu, REQ_IRQ);
+        if (m->level) /* the CPU must be told which vectors' ends to report */
+            vcpu_request(vcpu, REQ_IRQ);
+        else
+            vcpu_post(vcpu);
         return;
     case APIC_NMI:
         vcpu_send_nmi(vcpu);
@@ -116,6 +119,32 @@ static void wait_outside(const struct guest *guest)
             shootdown_poll();
         }
     }
+}
+
+/* Threads of waiting vCPUs, and what they run on, are gone only when all CPUs have left the section
+ * they are in now. */
+static bool yield_to(const struct vcpu *to)
+{
+    struct thread *thread = __atomic_load_n((struct thread *const *)&to->thread, __ATOMIC_ACQUIRE);
+    struct sc *sc = thread ? __atomic_load_n(&thread->own_sc, __ATOMIC_RELAXED) : NULL;
+    return sc && sched_yield_to(sc);
+}
+
+void vcpu_yield(struct vcpu *vcpu, uint32_t apic_id)
+{
+    const struct guest *guest = vcpu->guest;
+    bool any = apic_id >= GUEST_VCPUS;
+    uint32_t id = any ? vcpu->yield_turn : apic_id, tries = any ? guest->apic_limit : 1;
+    for (; tries; tries--, id++) {
+        struct vcpu *to = __atomic_load_n(&guest->tables->vcpu[id % GUEST_VCPUS], __ATOMIC_ACQUIRE);
+        if (any && id + 1 >= guest->apic_limit)
+            id = UINT32_MAX; /* the next is 0 */
+        if (to && to != vcpu && yield_to(to))
+            break;
+    }
+    if (any)
+        vcpu->yield_turn = id + 1;
+    __atomic_store_n((uint32_t *)&cpu_self()->resched, RESCHED_YIELD, __ATOMIC_RELAXED);
 }
 
 static void request_all(struct guest *guest, uint32_t bits)

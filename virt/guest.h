@@ -26,6 +26,7 @@ struct guest { /* OBJ_GUEST */
     struct space space;
     struct guest_tables *tables;
     uint32_t apic_limit;         /* highest APIC id of a vCPU, plus 1 */
+    bool log;                    /* writes are told, see sys_guest_dirty() */
     _Atomic uint32_t turn;       /* of lowest-priority arbitration */
     _Atomic uint64_t generation; /* of removed mappings, for the pages of pv.c */
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* System calls on guest spaces. */
 #include "arch/x86_64/platform.h"
+#include "kernel/machine.h"
 #include "kernel/notif.h"
 #include "kernel/quiesce.h"
 #include "kernel/syscall.h"
@@ -102,5 +103,24 @@ int64_t sys_guest_msi(struct thread *self, struct regs *r)
     if (!msi_decode(r->rsi, r->rdx, &m))
         return ERR_ARG;
     guest_deliver(guest, &m, NULL);
+    return OK;
+}
+
+int64_t sys_guest_dirty(struct thread *self, struct regs *r)
+{
+    ARG_OBJECT(struct guest, guest, r->rdi, OBJ_GUEST, RIGHT_CONTROL);
+    uint64_t address = r->rsi, size = r->rdx;
+    if (!(virt_assists & ASSIST_DIRTY))
+        return ERR_CPU;
+    if (!aligned(address | size, PAGE_SIZE) || size > GUEST_DIRTY_STEP || address > GUEST_LIMIT ||
+        size > GUEST_LIMIT - address || r->r10 > 1)
+        return ERR_ARG;
+    __atomic_store_n(&guest->log, r->r10 != 0, __ATOMIC_RELAXED);
+    int64_t pages = ptab_dirty(&guest->space.ptab, address, size, guest->log);
+    /* All vCPUs look at `log` when they take note; nothing is unmapped. */
+    guest_flush(&guest->space, address, 0);
+    if (pages < 0)
+        return pages;
+    r->rdi = (uint64_t)pages;
     return OK;
 }

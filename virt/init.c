@@ -37,6 +37,8 @@ void vcpu_reset(struct vcpu *vcpu, bool init)
     vcpu->page->gpr[GPR_RDX] = signature ? signature->regs.eax : 0;
     vcpu->rax = 0;
     vcpu->rip = p.rip;
+    vcpu->rsp = 0;
+    vcpu->rflags = RFLAGS_FIXED;
     vcpu->block = 0;
     vcpu->event = (struct vcpu_event){.type = EVENT_NONE};
     vcpu->event_vector = 0;

@@ -57,9 +57,9 @@ void lazy_load(struct cpu *cpu, struct vcpu *vcpu)
     }
 }
 
-void lazy_unload(struct vcpu *vcpu)
+void lazy_unload_rest(struct vcpu *vcpu)
 {
-    if (unlikely(vcpu->dr_loaded)) {
+    if (vcpu->dr_loaded) {
         lazy_store_dr(vcpu);
         write_dr0(0);
         write_dr1(0);
@@ -68,7 +68,7 @@ void lazy_unload(struct vcpu *vcpu)
         vcpu->dr_loaded = false;
         virt->offer(vcpu);
     }
-    if (unlikely(vcpu->aux_loaded)) {
+    if (vcpu->aux_loaded) {
         wrmsr(MSR_TSC_AUX, 0);
         vcpu->aux_loaded = false;
     }

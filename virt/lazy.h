@@ -11,7 +11,12 @@
 /* Before entering the guest, outside. */
 void lazy_load(struct cpu *cpu, struct vcpu *vcpu);
 /* End of vcpu_run: debug registers and TSC_AUX. */
-void lazy_unload(struct vcpu *vcpu);
+void lazy_unload_rest(struct vcpu *vcpu);
+static inline void lazy_unload(struct vcpu *vcpu)
+{
+    if (unlikely(vcpu->dr_loaded | vcpu->aux_loaded))
+        lazy_unload_rest(vcpu);
+}
 /* Everything, if it is here: the thread leaves the CPU. */
 void lazy_release(struct cpu *cpu, struct vcpu *vcpu);
 /* The guest uses debug registers. Inside. */

@@ -27,7 +27,6 @@ bool msr_is_kernels(uint32_t index)
     case MSR_PAT:
     case MSR_TSC_DEADLINE:
     case X2APIC_MSR_FIRST ... X2APIC_MSR_LAST:
-    case MSR_XSS:
     case MSR_EFER ... MSR_SFMASK:
     case MSR_FS_BASE ... MSR_TSC_AUX:
     case MSR_KVM_STEAL_TIME ... MSR_KVM_PV_EOI_EN:
@@ -91,7 +90,8 @@ const struct msr_range *msr_rule_find(const struct msr_rules *rules, uint32_t in
 
 bool efer_valid(uint64_t value)
 {
-    uint64_t mask = EFER_SCE | EFER_LME | EFER_LMA | EFER_FFXSR;
+    /* Fast FXSAVE is AMD's: elsewhere the CPU refuses such a guest. */
+    uint64_t mask = EFER_SCE | EFER_LME | EFER_LMA | (features.svm ? EFER_FFXSR : 0);
     if (features.nx)
         mask |= EFER_NXE;
     return (value & ~mask) == 0;
@@ -133,7 +133,7 @@ static bool canonical(const struct vcpu *vcpu, uint64_t address)
 
 void vcpu_set_tsc_offset(struct vcpu *vcpu, uint64_t offset)
 {
-    struct vcpu_page p = {.tsc_offset = offset, .tsc_aux = vcpu->tsc_aux};
+    struct vcpu_page p = {.tsc_offset = offset, .tsc_scale = vcpu->tsc_scale};
     vcpu->tsc_offset = offset;
     (void)virt->load(vcpu, &p, VCPU_GROUP_TIME);
     vlapic_tsc_changed(vcpu);
@@ -220,7 +220,7 @@ enum msr_result msr_read(struct vcpu *vcpu, uint32_t index, uint64_t *value)
         return from_lapic(vlapic_rdmsr(vcpu, index, value));
     switch (index) {
     case MSR_TSC:
-        *value = rdtsc() + vcpu->tsc_offset;
+        *value = vcpu_tsc(vcpu, rdtsc());
         return MSR_DONE;
     case MSR_TSC_ADJUST:
         *value = vcpu->tsc_adjust;
@@ -234,9 +234,6 @@ enum msr_result msr_read(struct vcpu *vcpu, uint32_t index, uint64_t *value)
     case MSR_SPEC_CTRL:
         *value = vcpu->spec_ctrl;
         return features.ibrs || features.stibp || features.ssbd ? MSR_DONE : MSR_FAULTS;
-    case MSR_XSS:
-        *value = 0;
-        return features.xsaves ? MSR_DONE : MSR_FAULTS;
     case MSR_TSC_AUX:
         *value = vcpu->tsc_aux;
         return features.rdtscp ? MSR_DONE : MSR_FAULTS;
@@ -314,7 +311,7 @@ enum msr_result msr_write(struct vcpu *vcpu, uint32_t index, uint64_t *value)
         vlapic_set_deadline(vcpu, *value);
         return MSR_DONE;
     case MSR_TSC: {
-        uint64_t offset = *value - rdtsc();
+        uint64_t offset = *value - tsc_scaled(rdtsc(), vcpu->tsc_scale);
         vcpu->tsc_adjust += offset - vcpu->tsc_offset;
         vcpu_set_tsc_offset(vcpu, offset);
         return MSR_DONE;
@@ -330,8 +327,6 @@ enum msr_result msr_write(struct vcpu *vcpu, uint32_t index, uint64_t *value)
     case MSR_SPEC_CTRL:
     case MSR_PRED_CMD:
         return write_speculation(vcpu, index, *value);
-    case MSR_XSS:
-        return features.xsaves && *value == 0 ? MSR_DONE : MSR_FAULTS;
     case MSR_TSC_AUX:
         if (!features.rdtscp || *value > UINT32_MAX)
             return MSR_FAULTS;

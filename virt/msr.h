@@ -16,7 +16,6 @@
 #define MSR_DEBUGCTL     0x1d9u
 #define MSR_PAT          0x277u
 #define MSR_TSC_DEADLINE 0x6e0u
-#define MSR_XSS          0xda0u
 #define MSR_EFER         0xc0000080u
 #define MSR_STAR         0xc0000081u
 #define MSR_LSTAR        0xc0000082u

@@ -19,7 +19,7 @@ enum vexit {
     VEXIT_TIMER,      /* lapic.due has passed */
     VEXIT_EOI,        /* x.vector: the CPU ended a level-triggered interrupt */
     VEXIT_APIC_WRITE, /* x.number, x.info: what the CPU does not do for a write to this register */
-    VEXIT_PIO,        /* x.port, x.size, x.flags, x.next_rip */
+    VEXIT_PIO,        /* x.port, x.size, x.flags; the length is known */
     VEXIT_NPF,        /* x.gpa, x.flags (MMIO_*), x.gla */
     VEXIT_CPUID,
     VEXIT_RDMSR,
@@ -83,7 +83,8 @@ struct virt_ops {
     /* The guest's state goes into this CPU; from here to leave() host interrupts wait and neither
      * FS, GS, TR nor the system call MSRs are the host's. VMX: makes the VMCS current. */
     void (*enter)(struct vcpu *vcpu);
-    /* The host's state comes back, waiting host interrupts are taken. */
+    /* The host's state comes back, vcpu->rsp and rflags are filled, waiting host interrupts are
+     * taken. */
     void (*leave)(struct vcpu *vcpu);
     /* Between enter and leave: runs until the next exit. Takes vcpu->event, and vcpu->flush; keeps
      * vcpu->rax, rip, block, stepping and the upper half of lapic.tpr (CR8) current; fills vcpu->x.
@@ -96,10 +97,10 @@ struct virt_ops {
     void (*offer)(struct vcpu *vcpu);
     /* The vCPU will run elsewhere, or not for a while. VMX: VMCLEAR. After leave(). */
     void (*put)(struct vcpu *vcpu);
-    /* Groups SEGS, CTRL, DEBUG, SYSCALL, TIME, and RSP and RFLAGS of CORE. After leave() only;
-     * TIME at any time. */
+    /* Groups CODE, SEGS, CTRL, DEBUG, SYSCALL. After leave() only. */
     void (*save)(struct vcpu *vcpu, struct vcpu_page *to, uint32_t groups);
-    /* The same way back, from a copy that the VMM cannot change. ERR_ARG: impossible values. */
+    /* The same way back, TIME, and RSP and RFLAGS of CORE, from a copy that the VMM cannot change.
+     * ERR_ARG: impossible values. */
     int64_t (*load)(struct vcpu *vcpu, const struct vcpu_page *from, uint32_t groups);
     /* Any time on the vCPU's own CPU, between enter and leave or after vcpu_claim. */
     uint64_t (*get)(struct vcpu *vcpu, enum vreg which);

@@ -323,8 +323,8 @@ static uint64_t hypercall(struct vcpu *vcpu)
     case HC_KICK_CPU:
         kick_cpu(vcpu, (uint32_t)map[1]);
         return 0;
-    case HC_SCHED_YIELD: /* to whom the scheduler finds */
-        __atomic_store_n((uint32_t *)&cpu_self()->resched, 1, __ATOMIC_RELAXED);
+    case HC_SCHED_YIELD:
+        vcpu_yield(vcpu, (uint32_t)MIN(map[0], (uint64_t)GUEST_VCPUS));
         return 0;
     default:
         return (uint64_t) - (int64_t)KVM_ENOSYS;

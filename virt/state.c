@@ -5,6 +5,7 @@
 
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/platform.h"
+#include "kernel/machine.h"
 #include "virt/guest.h"
 #include "virt/init.h"
 
@@ -29,7 +30,8 @@ void vcpu_save_core(struct vcpu *vcpu)
     page->gpr[GPR_RAX] = vcpu->rax;
     page->rip = vcpu->rip;
     page->block = vcpu->block;
-    virt->save(vcpu, page, VCPU_GROUP_CORE);
+    page->gpr[GPR_RSP] = vcpu->rsp;
+    page->rflags = vcpu->rflags;
 }
 
 void vcpu_save_groups(struct vcpu *vcpu, uint32_t groups)
@@ -37,16 +39,18 @@ void vcpu_save_groups(struct vcpu *vcpu, uint32_t groups)
     struct vcpu_page *page = vcpu->page;
     uint32_t vendor =
         VCPU_GROUP_SEGS | VCPU_GROUP_CTRL | VCPU_GROUP_DEBUG | VCPU_GROUP_SYSCALL | VCPU_GROUP_CODE;
+    if (groups & vendor)
+        virt->save(vcpu, page, groups & vendor);
+    if (groups & VCPU_GROUP_CTRL)
+        page->xcr0 = vcpu->fpu.xcr0;
+    if (likely(!(groups & ~(VCPU_GROUP_CODE | VCPU_GROUP_SEGS | VCPU_GROUP_CTRL))))
+        return;
     if (groups & VCPU_GROUP_DEBUG) {
         if (vcpu->dr_loaded)
             lazy_store_dr(vcpu);
         for (uint32_t i = 0; i < 4; i++)
             page->dr[i] = vcpu->dr[i];
     }
-    if (groups & vendor)
-        virt->save(vcpu, page, groups & vendor);
-    if (groups & VCPU_GROUP_CTRL)
-        page->xcr0 = vcpu->fpu.xcr0;
     if (groups & VCPU_GROUP_EVENTS) {
         page->event = vcpu->event;
         if (vcpu->event.type == EVENT_NONE && vcpu->event_vector)
@@ -56,6 +60,7 @@ void vcpu_save_groups(struct vcpu *vcpu, uint32_t groups)
     if (groups & VCPU_GROUP_TIME) {
         page->tsc_offset = vcpu->tsc_offset;
         page->tsc_aux = vcpu->tsc_aux;
+        page->tsc_scale = vcpu->tsc_scale;
     }
     if (groups & VCPU_GROUP_MISC) {
         page->pat = virt->get(vcpu, VREG_PAT);
@@ -130,20 +135,25 @@ static int64_t load_misc(struct vcpu *vcpu, const struct vcpu_page *p)
     return OK;
 }
 
-/* CORE is what nearly every vcpu_run brings. */
-static int64_t load_core(struct vcpu *vcpu)
+static __attribute__((noinline)) void set_stack(struct vcpu *vcpu, uint64_t rsp, uint64_t rflags)
+{
+    virt->set(vcpu, VREG_RSP, vcpu->rsp = rsp);
+    virt->set(vcpu, VREG_RFLAGS, vcpu->rflags = rflags);
+}
+
+/* CORE is what nearly every vcpu_run brings, RSP and RFLAGS as they were. */
+static void load_core(struct vcpu *vcpu)
 {
     const volatile struct vcpu_page *page = vcpu->page;
-    uint64_t rflags = page->rflags;
+    uint64_t rsp = page->gpr[GPR_RSP], rflags = (page->rflags & 0x3f7fd5u) | RFLAGS_FIXED;
     vcpu->rax = page->gpr[GPR_RAX];
     vcpu->rip = page->rip;
     vcpu->block = page->block & (VCPU_BLOCK_NMI | VCPU_BLOCK_SHADOW);
-    virt->set(vcpu, VREG_RSP, page->gpr[GPR_RSP]);
-    virt->set(vcpu, VREG_RFLAGS, (rflags & 0x3f7fd5u) | RFLAGS_FIXED);
-    return OK;
+    if (unlikely(rsp != vcpu->rsp || rflags != vcpu->rflags))
+        set_stack(vcpu, rsp, rflags);
 }
 
-static int64_t load_rest(struct vcpu *vcpu, uint32_t groups)
+static __attribute__((noinline)) int64_t load_rest(struct vcpu *vcpu, uint32_t groups)
 {
     struct vcpu_page p;
     uint64_t *to = (uint64_t *)&p;
@@ -168,9 +178,12 @@ static int64_t load_rest(struct vcpu *vcpu, uint32_t groups)
             lazy_load_dr(vcpu);
     }
     if (groups & VCPU_GROUP_TIME) {
-        if (p.tsc_aux > UINT32_MAX || (p.tsc_aux && !features.rdtscp))
+        if (p.tsc_aux > UINT32_MAX || (p.tsc_aux && !features.rdtscp) ||
+            (p.tsc_scale && (!(virt_assists & ASSIST_TSC_SCALING) || p.tsc_scale < TSC_SCALE_MIN ||
+                             p.tsc_scale > TSC_SCALE_MAX)))
             return ERR_ARG;
         vcpu->tsc_aux = p.tsc_aux;
+        vcpu->tsc_scale = p.tsc_scale;
         vcpu_set_tsc_offset(vcpu, p.tsc_offset);
     }
     uint32_t vendor = VCPU_GROUP_SEGS | VCPU_GROUP_CTRL | VCPU_GROUP_DEBUG | VCPU_GROUP_SYSCALL;
@@ -187,10 +200,7 @@ static int64_t load_rest(struct vcpu *vcpu, uint32_t groups)
 
 int64_t vcpu_load_groups(struct vcpu *vcpu, uint32_t groups)
 {
-    int64_t status = OK;
     if (groups & VCPU_GROUP_CORE)
-        status = load_core(vcpu);
-    if (status == OK && unlikely(groups & ~VCPU_GROUP_CORE))
-        status = load_rest(vcpu, groups);
-    return status;
+        load_core(vcpu);
+    return likely(!(groups & ~VCPU_GROUP_CORE)) ? OK : load_rest(vcpu, groups);
 }

@@ -14,37 +14,38 @@
 #include "virt/lazy.h"
 #include "virt/vlapic_timer.h"
 
+/* The owner may change meanwhile: the next one looks at the requests itself, and the last one,
+ * which this section keeps in memory, is woken in vain at worst. seq_cst partner: vcpu_claim(). */
+static void kick(struct vcpu *vcpu, uint8_t vector)
+{
+    struct thread *thread = __atomic_load_n((struct thread **)&vcpu->thread, __ATOMIC_SEQ_CST);
+    if (thread && __atomic_load_n(&thread->vcpu, __ATOMIC_RELAXED) == vcpu)
+        thread_kick(thread, vector);
+}
+
 /* REQ_KICK while the owner is not in vcpu_run stays set and ends the next one. */
 void vcpu_request(struct vcpu *vcpu, uint32_t bits)
 {
     /* seq_cst partner: step() sets in_guest, then reads requests; thread_sleep reads them under the
      * thread's lock. */
     uint32_t before = __atomic_fetch_or((uint32_t *)&vcpu->requests, bits, __ATOMIC_SEQ_CST);
-    if ((before & bits) == bits)
+    if ((before & bits) != bits)
+        kick(vcpu, VEC_RESCHED);
+}
+
+/* The request stands while the guest runs on: should it have been left meanwhile, its next entry
+ * sees what was posted. Notification first: where it is set, somebody is about to request, and to
+ * kick. seq_cst partner: vlapic_delegate(). */
+void vcpu_post(struct vcpu *vcpu)
+{
+    if (!vlapic_posts(&vcpu->lapic)) {
+        vcpu_request(vcpu, REQ_IRQ);
         return;
-    spin_lock(&vcpu->lock);
-    if (vcpu->thread && vcpu->thread->vcpu == vcpu)
-        thread_kick(vcpu->thread);
-    spin_unlock(&vcpu->lock);
-}
-
-bool vcpu_claim(struct vcpu *vcpu, struct thread *thread)
-{
-    bool claimed = false;
-    spin_lock(&vcpu->lock);
-    if (!vcpu->thread) {
-        vcpu->thread = thread;
-        claimed = true;
     }
-    spin_unlock(&vcpu->lock);
-    return claimed;
-}
-
-void vcpu_disclaim(struct vcpu *vcpu)
-{
-    spin_lock(&vcpu->lock);
-    vcpu->thread = NULL;
-    spin_unlock(&vcpu->lock);
+    uint32_t before = __atomic_fetch_or(&vcpu->lapic.irr[POSTED_NOTIFICATION], 1, __ATOMIC_SEQ_CST);
+    __atomic_fetch_or((uint32_t *)&vcpu->requests, REQ_POSTED, __ATOMIC_SEQ_CST);
+    if (!(before & 1))
+        kick(vcpu, VEC_POSTED);
 }
 
 enum verdict vcpu_to_vmm(struct vcpu *vcpu, enum vcpu_exit reason, uint32_t groups)
@@ -78,7 +79,7 @@ static void serve_inside(struct vcpu *vcpu)
         collect_nmis(vcpu);
     if (taken & REQ_TIMER)
         vlapic_timer_expired(vcpu);
-    if (taken & (REQ_IRQ | REQ_NMI | REQ_TIMER))
+    if (taken & (REQ_IRQ | REQ_POSTED | REQ_NMI | REQ_TIMER))
         event_update(vcpu);
 }
 
@@ -209,6 +210,10 @@ static enum verdict outside(struct cpu *cpu, struct thread *thread, struct vcpu 
 {
     for (;;) {
         uint32_t asked = __atomic_load_n((uint32_t *)&vcpu->requests, __ATOMIC_SEQ_CST);
+        bool resched = __atomic_load_n((uint32_t *)&cpu->resched, __ATOMIC_RELAXED) != 0;
+        if (likely(!(asked & REQ_OUTSIDE) && !resched && !notif_pending(thread) &&
+                   vcpu->run_state == VCPU_RUN_RUNNABLE))
+            return RUN;
         if (unlikely(asked & REQ_ABORT)) {
             if (!vcpu->guest->obj.dead && !vcpu->obj.dead)
                 clear_request(vcpu, REQ_ABORT);
@@ -223,7 +228,7 @@ static enum verdict outside(struct cpu *cpu, struct thread *thread, struct vcpu 
             *outcome = interrupted(thread, vcpu, OK, 0);
             return DONE;
         }
-        if (__atomic_load_n((uint32_t *)&cpu->resched, __ATOMIC_RELAXED) != 0) {
+        if (resched) {
             pv_preempted(vcpu);
             *outcome = VCPU_RESCHED;
             return DONE;

@@ -71,6 +71,8 @@ void vlapic_reset(struct vcpu *vcpu, bool init)
 {
     struct vlapic *lapic = &vcpu->lapic;
     vlapic_timer_stop(lapic);
+    if (!lapic->irr)
+        lapic->irr = lapic->own_irr;
     for (uint32_t i = 0; i < 8; i++) {
         __atomic_store_n(&lapic->irr[i], 0, __ATOMIC_RELAXED);
         __atomic_store_n(&lapic->tmr[i], 0, __ATOMIC_RELAXED);
@@ -203,13 +205,12 @@ static uint32_t lvt_read_only(uint32_t which)
 static void write_lvt(struct vcpu *vcpu, enum vlapic_lvt which, uint32_t value)
 {
     struct vlapic *lapic = &vcpu->lapic;
-    uint32_t old = lapic->lvt[which];
     value &= lvt_bits[which];
     if (!(lapic->svr & 0x100))
         value |= LVT_MASKED;
+    if (which == LVT_TIMER)
+        vlapic_timer_set_lvt(vcpu, value);
     lapic->lvt[which] = value;
-    if (which == LVT_TIMER && ((old ^ value) & 0x60000u))
-        vlapic_timer_stop(lapic); /* a change of mode disarms */
     if (which == LVT_LINT0)
         vcpu_note(vcpu, REQ_IRQ);
 }

@@ -13,6 +13,7 @@
 #define APIC_BASE_RESET  0xfee00000ull
 
 #define X2APIC_MSR_FIRST 0x800u
+#define X2APIC_MSR_EOI   0x80bu
 #define X2APIC_MSR_LAST  0x8ffu
 
 /* Delivery modes (ICR, LVT, MSI data bits 10:8). */
@@ -32,9 +33,14 @@ enum apic_mode {
 
 enum vlapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVTS };
 
+#define POSTED_NOTIFICATION 8u /* word of a posted-interrupt descriptor; bit 0 */
+
 struct vlapic {
-    uint32_t irr[8] __attribute__((aligned(8))); /* atomic: any CPU sets, the owner clears */
-    uint32_t tmr[8];                             /* atomic: set with irr; 1: level */
+    /* own_irr, or the CPU's posted-interrupt descriptor: eight words and, in that, the bit
+     * "outstanding notification". Atomic: any CPU sets, the owner or its CPU clears. */
+    uint32_t *irr;
+    uint32_t own_irr[8] __attribute__((aligned(8)));
+    uint32_t tmr[8]; /* atomic: set with irr; 1: level */
     uint32_t isr[8];
     uint8_t lent; /* vector on offer to the CPU, not in irr; 0: none */
     /* Virtual-APIC page of a CPU that delivers interrupts by itself; (c), NULL: this one does not.
@@ -70,6 +76,11 @@ struct apic_message {
 void vlapic_reset(struct vcpu *vcpu, bool init);
 /* Sets a vector pending, from any CPU. The caller then requests REQ_IRQ. */
 void vlapic_post(struct vlapic *lapic, uint8_t vector, bool level);
+/* The CPU that runs the guest takes what is posted there, if it gets VEC_POSTED. From any CPU. */
+static inline bool vlapic_posts(const struct vlapic *lapic)
+{
+    return lapic->irr != lapic->own_irr && __atomic_load_n(&lapic->direct, __ATOMIC_RELAXED);
+}
 /* Is this APIC addressed? From any CPU. */
 bool vlapic_matches(const struct vlapic *lapic, const struct apic_message *m);
 static inline bool vlapic_enabled(const struct vlapic *lapic) /* software and hardware */
@@ -103,6 +114,30 @@ uint8_t vlapic_ppr(const struct vlapic *lapic);
 void vlapic_accept(struct vlapic *lapic);
 /* End of interrupt. Vector that the VMM must know of (level-triggered), or -1. */
 int vlapic_eoi(struct vlapic *lapic);
+/* The same in x2APIC mode, when nothing waits for it and nobody must hear of it; false: it is not
+ * that simple, and nothing has been done. */
+static inline bool vlapic_eoi_alone(struct vlapic *lapic)
+{
+    if (!vlapic_x2(lapic) || lapic->direct)
+        return false;
+    const uint64_t *irr = (const uint64_t *)(const void *)lapic->irr;
+    if (__atomic_load_n(&irr[0], __ATOMIC_RELAXED) | __atomic_load_n(&irr[1], __ATOMIC_RELAXED) |
+        __atomic_load_n(&irr[2], __ATOMIC_RELAXED) | __atomic_load_n(&irr[3], __ATOMIC_RELAXED))
+        return false;
+    uint64_t *isr = (uint64_t *)(void *)lapic->isr;
+    const uint64_t *tmr = (const uint64_t *)(const void *)lapic->tmr;
+#pragma GCC unroll 4
+    for (uint32_t i = 4; i-- > 0;) {
+        if (!isr[i])
+            continue;
+        uint64_t bit = 1ull << 63 >> __builtin_clzll(isr[i]);
+        if (__atomic_load_n(&tmr[i], __ATOMIC_RELAXED) & bit)
+            return false;
+        isr[i] &= ~bit;
+        break;
+    }
+    return true;
+}
 /* The timer ran out: sets its vector pending, starts the next period. */
 void vlapic_timer_expired(struct vcpu *vcpu);
 /* The guest's TSC jumped: the deadline keeps its guest time. */

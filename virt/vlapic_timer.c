@@ -11,8 +11,11 @@
 #define MODE_ONESHOT  0x00000u
 #define MODE_PERIODIC 0x20000u
 #define MODE_DEADLINE 0x40000u
-/* A guest cannot make the host take timer interrupts faster than this, in nanoseconds. */
-#define PERIOD_MIN_NS 20000u
+/* A guest cannot make the host take timer interrupts faster than this: nanoseconds, and TSC cycles,
+ * which is what an interrupt costs (without any assist about a thousand, and the guest shall get
+ * further in between). */
+#define PERIOD_MIN_NS     20000u
+#define PERIOD_MIN_CYCLES 10000u
 
 static uint32_t mode(const struct vlapic *lapic)
 {
@@ -44,19 +47,22 @@ void vlapic_timer_init(struct vlapic *lapic)
     timer_init(&lapic->timer, timer_fire);
 }
 
-static void arm(struct vlapic *lapic, uint64_t tsc)
-{
-    if (virt_assists & ASSIST_PREEMPT_TIMER)
-        lapic->due = tsc;
-    else
-        timer_arm(&lapic->timer, tsc);
-}
-
 static void disarm(struct vlapic *lapic)
 {
     lapic->due = 0;
     if (!(virt_assists & ASSIST_PREEMPT_TIMER))
         timer_disarm(&lapic->timer);
+}
+
+/* While it is masked a count goes on by arithmetic alone: nobody is told when it ends. */
+static void arm(struct vlapic *lapic, uint64_t tsc)
+{
+    if ((lapic->lvt[LVT_TIMER] & (LVT_MASKED | MODE_DEADLINE)) == LVT_MASKED)
+        disarm(lapic);
+    else if (virt_assists & ASSIST_PREEMPT_TIMER)
+        lapic->due = tsc;
+    else
+        timer_arm(&lapic->timer, tsc);
 }
 
 void vlapic_timer_sleep(struct vlapic *lapic)
@@ -84,7 +90,7 @@ void vlapic_timer_stop(struct vlapic *lapic)
 static uint64_t period_of(const struct vlapic *lapic)
 {
     uint64_t period = counts_to_tsc(lapic, lapic->timer_initial);
-    uint64_t shortest = (uint64_t)PERIOD_MIN_NS * tsc_khz / 1000000;
+    uint64_t shortest = MAX((uint64_t)PERIOD_MIN_NS * tsc_khz / 1000000, PERIOD_MIN_CYCLES);
     return mode(lapic) == MODE_PERIODIC ? MAX(period, shortest) : period;
 }
 
@@ -104,6 +110,26 @@ void vlapic_timer_set_initial(struct vcpu *vcpu, uint32_t value)
     lapic->timer_initial = value;
     if (value)
         start(lapic, rdtsc());
+}
+
+/* What ended until now counts under the old setting. Between one-shot and periodic the count goes
+ * on; to and from deadlines it is disarmed. (Intel SDM vol. 3, "APIC Timer".) */
+void vlapic_timer_set_lvt(struct vcpu *vcpu, uint32_t value)
+{
+    struct vlapic *lapic = &vcpu->lapic;
+    uint32_t old = lapic->lvt[LVT_TIMER], changed = old ^ value;
+    if ((changed & MODE_MASK) && ((old | value) & MODE_DEADLINE))
+        vlapic_timer_stop(lapic);
+    else if (changed & (MODE_MASK | LVT_MASKED))
+        vlapic_timer_expired(vcpu);
+    lapic->lvt[LVT_TIMER] = value;
+    if ((changed & MODE_MASK) && lapic->timer_period) {
+        uint64_t end = lapic->timer_start + lapic->timer_period;
+        lapic->timer_period = period_of(lapic);
+        lapic->timer_start = end - lapic->timer_period;
+    }
+    if (changed & LVT_MASKED)
+        vcpu_note(vcpu, REQ_TIMER);
 }
 
 /* Counting goes on with the new divider from the present count. */
@@ -152,13 +178,13 @@ void vlapic_set_deadline(struct vcpu *vcpu, uint64_t guest_tsc)
         return;
     }
     /* Compared in guest time, where neither side has wrapped. */
-    uint64_t now = rdtsc();
-    if (guest_tsc <= now + vcpu->tsc_offset) {
+    uint64_t now = rdtsc(), guest_now = vcpu_tsc(vcpu, now);
+    if (guest_tsc <= guest_now) {
         disarm(lapic);
         vcpu_note(vcpu, REQ_TIMER);
         return;
     }
-    uint64_t wait = guest_tsc - (now + vcpu->tsc_offset);
+    uint64_t wait = tsc_unscaled(guest_tsc - guest_now, vcpu->tsc_scale);
     arm(lapic, wait > UINT64_MAX / 2 ? UINT64_MAX / 2 + now : now + wait);
 }
 
@@ -178,7 +204,7 @@ void vlapic_timer_expired(struct vcpu *vcpu)
         return;
     }
     if (mode(lapic) == MODE_DEADLINE) {
-        if (now + vcpu->tsc_offset < lapic->deadline) {
+        if (vcpu_tsc(vcpu, now) < lapic->deadline) {
             vlapic_set_deadline(vcpu, lapic->deadline);
             return;
         }

@@ -8,6 +8,7 @@
 void vlapic_timer_init(struct vlapic *lapic);
 void vlapic_timer_stop(struct vlapic *lapic);
 void vlapic_timer_set_initial(struct vcpu *vcpu, uint32_t value);
+void vlapic_timer_set_lvt(struct vcpu *vcpu, uint32_t value);
 void vlapic_timer_set_divide(struct vcpu *vcpu, uint32_t value);
 uint32_t vlapic_timer_current(const struct vlapic *lapic);
 /* With ASSIST_PREEMPT_TIMER the host's timer is armed only from the time the vCPU goes to sleep

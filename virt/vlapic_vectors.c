@@ -15,6 +15,7 @@ static uint32_t vector_word(const uint32_t *word)
 /* Two words at a time; those of struct vlapic are aligned for it. */
 static int highest(const uint32_t *words)
 {
+#pragma GCC unroll 4
     for (int i = 3; i >= 0; i--) {
         uint64_t pair =
             __atomic_load_n((const uint64_t *)(const void *)&words[2 * i], __ATOMIC_ACQUIRE);
@@ -102,6 +103,9 @@ bool vlapic_delegate(struct vlapic *lapic)
         move_to_page(lapic);
     else if (unlikely(changed))
         move_from_page(lapic);
+    /* Notification first: who posts later, notifies again. seq_cst partner: vcpu_post(). */
+    if (vlapic_posts(lapic))
+        __atomic_store_n(&lapic->irr[POSTED_NOTIFICATION], 0, __ATOMIC_SEQ_CST);
     for (uint32_t i = 0; direct && i < 8; i++)
         if (vector_word(&lapic->irr[i]))
             *page_words(lapic, PAGE_IRR + i) |=

@@ -16,6 +16,10 @@
 #define IOAPIC_BASE 0xfec00000u
 #define ECAM_BASE   0xe0000000u
 #define ECAM_SIZE   0x100000u
+#define ECAM_WINDOW 0x10000000u /* what a chipset sets aside for it */
+#define HOLE        0xc0000000u /* of RAM, where BARs go */
+#define HOLE_MIDDLE 0xe0000000u
+#define HOLE_ECAM   0xf0000000u /* the first address beyond the last window for ECAM */
 #define S5_TYPE     5u
 
 struct sdt_header {
@@ -71,13 +75,6 @@ _Static_assert(sizeof(struct fadt) == 276, "ACPI: Fixed ACPI Description Table, 
 #define IAPC_LEGACY        (1u << 0)
 #define IAPC_NO_VGA        (1u << 2)
 
-/* Tables one after the other in a buffer that stands for the area at ACPI_AREA_GPA. */
-struct area {
-    uint8_t *bytes;
-    uint32_t size, used;
-    bool overflow;
-};
-
 static uint8_t sum(const void *data, uint32_t size)
 {
     const uint8_t *bytes = data;
@@ -87,13 +84,13 @@ static uint8_t sum(const void *data, uint32_t size)
     return total;
 }
 
-static uint32_t area_gpa(const struct area *area, const void *at)
+static uint32_t area_gpa(const struct acpi_area *area, const void *at)
 {
-    return ACPI_AREA_GPA + (uint32_t)((const uint8_t *)at - area->bytes);
+    return area->base + (uint32_t)((const uint8_t *)at - area->bytes);
 }
 
 /* Zeroed room, or NULL. */
-static void *area_take(struct area *area, uint32_t size, uint32_t align)
+static void *area_take(struct acpi_area *area, uint32_t size, uint32_t align)
 {
     uint32_t at = (area->used + align - 1) & ~(align - 1);
     if (area->overflow || at > area->size || size > area->size - at) {
@@ -168,20 +165,34 @@ static void add_panic_device(struct aml *aml)
 
 /* What is taken without a driver: the ECAM window (else Linux does not trust MCFG), the PM block.
  */
-static void add_board(struct aml *aml)
+static void add_board(struct aml *aml, uint32_t ecam)
 {
     aml_device(aml, "MBRD");
     aml_name(aml, "_HID");
     aml_eisa_id(aml, "PNP0C02");
     aml_name_integer(aml, "_UID", 1);
     aml_resources(aml);
-    aml_resource_fixed_memory(aml, ECAM_BASE, ECAM_SIZE);
+    aml_resource_fixed_memory(aml, ecam, ECAM_SIZE);
     aml_resource_ports(aml, PM_BASE, 0x10);
     aml_resources_end(aml);
     aml_end(aml);
 }
 
-static void add_host_bridge(struct aml *aml, unsigned (*gsi_of)(unsigned slot, unsigned pin))
+/* Always two windows, so that the table's size does not depend on where firmware puts ECAM. */
+static void add_memory_windows(struct aml *aml, uint32_t ecam)
+{
+    uint32_t first = HOLE, end = ecam, second = ecam + ECAM_WINDOW;
+    if (ecam < HOLE || ecam >= HOLE_ECAM)
+        end = second = HOLE_MIDDLE;
+    if (ecam == HOLE) {
+        first = HOLE + ECAM_WINDOW;
+        end = second = HOLE_MIDDLE;
+    }
+    aml_resource_memory_window(aml, first, end - 1);
+    aml_resource_memory_window(aml, second, IOAPIC_BASE - 1);
+}
+
+static void add_host_bridge(struct aml *aml, const struct acpi_board *board)
 {
     aml_device(aml, "PCI0");
     aml_name(aml, "_HID");
@@ -196,10 +207,9 @@ static void add_host_bridge(struct aml *aml, unsigned (*gsi_of)(unsigned slot, u
     aml_resource_ports(aml, 0xcf8, 8);
     aml_resource_port_window(aml, 0x0000, 0x0cf7);
     aml_resource_port_window(aml, 0x0d00, 0xffff);
-    aml_resource_memory_window(aml, 0xc0000000, ECAM_BASE - 1);
-    aml_resource_memory_window(aml, 0xf0000000, IOAPIC_BASE - 1);
+    add_memory_windows(aml, board->ecam);
     aml_resources_end(aml);
-    add_routing(aml, gsi_of);
+    add_routing(aml, board->gsi_of);
     aml_device(aml, "ISA_");
     aml_name_integer(aml, "_ADR", 31u << 16);
     add_isa_device(aml, "COM1", "PNP0501", 0x3f8, 8, 4);
@@ -220,8 +230,7 @@ static void add_processor(struct aml *aml, uint32_t number)
     aml_end(aml);
 }
 
-static uint32_t build_dsdt(struct area *area, uint32_t vcpus,
-                           unsigned (*gsi_of)(unsigned slot, unsigned pin))
+static uint32_t build_dsdt(struct acpi_area *area, const struct acpi_board *board)
 {
     struct sdt_header *header = area_take(area, sizeof(*header), 16);
     struct aml aml;
@@ -229,9 +238,9 @@ static uint32_t build_dsdt(struct area *area, uint32_t vcpus,
         return 0;
     aml_init(&aml, header + 1, area->size - area->used);
     aml_scope(&aml, "\\_SB_");
-    add_host_bridge(&aml, gsi_of);
-    add_board(&aml);
-    for (uint32_t i = 0; i < vcpus; i++)
+    add_host_bridge(&aml, board);
+    add_board(&aml, board->ecam);
+    for (uint32_t i = 0; i < board->vcpus; i++)
         add_processor(&aml, i);
     aml_end(&aml);
     aml_name(&aml, "\\_S5_");
@@ -255,7 +264,7 @@ static struct gas port_block(uint16_t port, uint8_t bytes)
         .space = 1, .bit_width = (uint8_t)(8 * bytes), .access_size = access, .address = port};
 }
 
-static uint32_t build_fadt(struct area *area, uint32_t dsdt)
+static uint32_t build_fadt(struct acpi_area *area, uint32_t dsdt)
 {
     uint8_t *facs = area_take(area, 64, 64);
     struct fadt *fadt = area_take(area, sizeof(*fadt), 16);
@@ -290,7 +299,7 @@ static uint32_t build_fadt(struct area *area, uint32_t dsdt)
     return area_gpa(area, fadt);
 }
 
-static void madt_entry(struct area *area, uint8_t type, const void *body, uint8_t size)
+static void madt_entry(struct acpi_area *area, uint8_t type, const void *body, uint8_t size)
 {
     uint8_t *entry = area_take(area, size + 2u, 1);
     if (!entry)
@@ -300,7 +309,7 @@ static void madt_entry(struct area *area, uint8_t type, const void *body, uint8_
     memcpy(entry + 2, body, size);
 }
 
-static uint32_t build_madt(struct area *area, uint32_t vcpus)
+static uint32_t build_madt(struct acpi_area *area, uint32_t vcpus)
 {
     struct sdt_header *header = area_take(area, sizeof(*header) + 8, 16);
     if (!header)
@@ -327,19 +336,19 @@ static uint32_t build_madt(struct area *area, uint32_t vcpus)
     return area_gpa(area, header);
 }
 
-static uint32_t build_mcfg(struct area *area)
+static uint32_t build_mcfg(struct acpi_area *area, uint32_t ecam)
 {
     struct sdt_header *header = area_take(area, sizeof(*header) + 24, 16);
     if (!header)
         return 0;
-    const uint64_t base = ECAM_BASE; /* segment 0, bus 0 to 0 */
+    const uint64_t base = ecam; /* segment 0, bus 0 to 0 */
     memcpy((uint8_t *)(header + 1) + 8, &base, 8);
     finish(header, "MCFG", 1, sizeof(*header) + 24);
     return area_gpa(area, header);
 }
 
 /* Guests that know nothing of 64-bit tables read this one. */
-static uint32_t build_rsdt(struct area *area, const uint64_t *tables, uint32_t count)
+static uint32_t build_rsdt(struct acpi_area *area, const uint64_t *tables, uint32_t count)
 {
     struct sdt_header *rsdt = area_take(area, (uint32_t)sizeof(*rsdt) + 4 * count, 16);
     if (!rsdt)
@@ -350,10 +359,11 @@ static uint32_t build_rsdt(struct area *area, const uint64_t *tables, uint32_t c
     return area_gpa(area, rsdt);
 }
 
-static void build_rsdp(uint8_t *rsdp, uint32_t rsdt, uint32_t xsdt)
+void acpi_rsdp_build(uint8_t rsdp[ACPI_RSDP_SIZE], uint32_t rsdt, uint32_t xsdt)
 {
-    const uint32_t length = 36;
+    const uint32_t length = ACPI_RSDP_SIZE;
     const uint64_t address = xsdt;
+    memset(rsdp, 0, ACPI_RSDP_SIZE);
     memcpy(rsdp, "RSD PTR ", 8);
     memcpy(rsdp + 9, "MULLIO", 6);
     rsdp[15] = 2; /* revision */
@@ -364,22 +374,34 @@ static void build_rsdp(uint8_t *rsdp, uint32_t rsdt, uint32_t xsdt)
     rsdp[32] = (uint8_t)(0 - sum(rsdp, 36));
 }
 
-bool acpi_tables_build(const struct guest_mem *mem, uint32_t vcpus,
-                       unsigned (*gsi_of)(unsigned slot, unsigned pin))
+bool acpi_tables_lay(struct acpi_area *area, const struct acpi_board *board)
 {
-    uint8_t *bytes = guest_mem_writable(mem, ACPI_AREA_GPA, ACPI_AREA_END - ACPI_AREA_GPA);
-    if (!bytes)
-        return false;
-    struct area area = {.bytes = bytes, .size = ACPI_AREA_END - ACPI_AREA_GPA};
-    uint8_t *rsdp = area_take(&area, 36, 16);
-    uint32_t dsdt = build_dsdt(&area, vcpus, gsi_of);
-    uint64_t tables[3] = {build_fadt(&area, dsdt), build_madt(&area, vcpus), build_mcfg(&area)};
-    struct sdt_header *xsdt = area_take(&area, sizeof(*xsdt) + sizeof(tables), 16);
-    uint32_t rsdt = build_rsdt(&area, tables, 3);
-    if (area.overflow || !xsdt)
+    uint32_t dsdt = build_dsdt(area, board);
+    area->fadt = build_fadt(area, dsdt);
+    uint64_t tables[ACPI_TABLES] = {area->fadt, build_madt(area, board->vcpus),
+                                    build_mcfg(area, board->ecam)};
+    struct sdt_header *xsdt = area_take(area, sizeof(*xsdt) + sizeof(tables), 16);
+    area->rsdt = build_rsdt(area, tables, ACPI_TABLES);
+    if (area->overflow || !xsdt)
         return false;
     memcpy(xsdt + 1, tables, sizeof(tables));
     finish(xsdt, "XSDT", 1, sizeof(*xsdt) + sizeof(tables));
-    build_rsdp(rsdp, rsdt, area_gpa(&area, xsdt));
+    area->xsdt = area_gpa(area, xsdt);
+    return true;
+}
+
+bool acpi_tables_build(const struct guest_mem *mem, uint32_t vcpus,
+                       unsigned (*gsi_of)(unsigned slot, unsigned pin))
+{
+    const struct acpi_board board = {.vcpus = vcpus, .ecam = ECAM_BASE, .gsi_of = gsi_of};
+    uint8_t *bytes = guest_mem_writable(mem, ACPI_AREA_GPA, ACPI_AREA_END - ACPI_AREA_GPA);
+    if (!bytes)
+        return false;
+    struct acpi_area area = {
+        .bytes = bytes, .size = ACPI_AREA_END - ACPI_AREA_GPA, .base = ACPI_AREA_GPA};
+    uint8_t *rsdp = area_take(&area, ACPI_RSDP_SIZE, 16);
+    if (!acpi_tables_lay(&area, &board))
+        return false;
+    acpi_rsdp_build(rsdp, area.rsdt, area.xsdt);
     return true;
 }

@@ -12,6 +12,7 @@
 #define VMM_CMDLINE      2048u
 #define VMM_MAX_FEATURES 32u
 #define VMM_MAX_DISKS    8u
+#define VMM_MAX_NETS     8u
 
 /* Index into program_args.slot[]. */
 enum vmm_slot {
@@ -23,16 +24,29 @@ enum vmm_slot {
     VMM_SLOT_STATS,        /* memory, writable: struct vmm_stats */
     VMM_SLOT_CONSOLE_NOTIF, /* notification of the console program, badge = this guest's bits */
     VMM_SLOT_DISK,          /* VMM_SLOT_DISK_MEMORY(i), VMM_SLOT_DISK_PEER(i) of each disk */
-    VMM_SLOT_RAM = VMM_SLOT_DISK + 2 * VMM_MAX_DISKS /* first of ram_count memory capabilities */
+    VMM_SLOT_RAM = VMM_SLOT_DISK + 4 * VMM_MAX_DISKS /* first of ram_count memory capabilities */
 };
 /* Disk i. Backing VMM_DISK_CHANNEL: memory with its struct blk_channel, read and write; the
  * driver's notification, which the VMM signals with vmm_disk.driver_bits. Backing VMM_DISK_IMAGE:
- * memory with the image, read; memory for its overlay, read and write, if overlay_size is not 0. */
-#define VMM_SLOT_DISK_MEMORY(i) (VMM_SLOT_DISK + 2 * (i))
-#define VMM_SLOT_DISK_PEER(i)   (VMM_SLOT_DISK + 2 * (i) + 1)
+ * memory with the image, read; memory for its overlay, read and write, if overlay_size is not 0.
+ * Backing VMM_DISK_LAYER: what a channel has, and behind it what an image has; the driver has the
+ * latter's second memory as that of the number ram_count. */
+#define VMM_SLOT_DISK_MEMORY(i) (VMM_SLOT_DISK + 4 * (i))
+#define VMM_SLOT_DISK_PEER(i)   (VMM_SLOT_DISK + 4 * (i) + 1)
+#define VMM_SLOT_DISK_IMAGE(i)  (VMM_SLOT_DISK + 4 * (i) + 2)
+#define VMM_SLOT_DISK_MAP(i)    (VMM_SLOT_DISK + 4 * (i) + 3)
 
 /* Scheduling context of vCPU i's thread: the manager's, which decides what the guest may use. */
 #define VMM_SLOT_SC(i) (VMM_SLOT_RAM + VMM_MAX_RAM + (i))
+
+/* Network interface i: memory with its struct frame_channel, the switch's notification, which the
+ * VMM signals with vmm_net.switch_bits, and the bounce memory, if vmm_net.bounce_size is not 0: all
+ * to read and write. */
+#define VMM_SLOT_NET(i)         (VMM_SLOT_SC(VMM_MAX_VCPUS) + 3 * (i))
+#define VMM_SLOT_NET_CHANNEL(i) VMM_SLOT_NET(i)
+#define VMM_SLOT_NET_SWITCH(i)  (VMM_SLOT_NET(i) + 1)
+#define VMM_SLOT_NET_BOUNCE(i)  (VMM_SLOT_NET(i) + 2)
+#define VMM_SLOTS               VMM_SLOT_NET(VMM_MAX_NETS)
 
 /* A ring capability covers VMM_RING_BYTES: output ring (guest to console) in the first half, input
  * ring in the second; data size of each is VMM_RING_BYTES / 2 - sizeof(struct ring_shared), rounded
@@ -61,8 +75,22 @@ struct vmm_feature {
 
 enum vmm_disk_backing {
     VMM_DISK_CHANNEL, /* a driver serves it: user/block.h */
-    VMM_DISK_IMAGE    /* a file of the boot package */
+    VMM_DISK_IMAGE,   /* a file of the boot package */
+    VMM_DISK_LAYER    /* such a file, and a driver's volume for what is written */
 };
+
+/* VMM_DISK_LAYER: pages of the map of an image, a bit a sector; bytes of the memory in which the
+ * VMM keeps it: two pages, the map twice (vmm/disk_layer.h). */
+#define VMM_LAYER_PAGE 4096u
+static inline uint64_t vmm_layer_pages(uint64_t image_size)
+{
+    uint64_t span = 8ull * VMM_LAYER_PAGE * 512;
+    return image_size / span + (image_size % span != 0);
+}
+static inline uint64_t vmm_layer_bytes(uint64_t image_size)
+{
+    return (2 + 2 * vmm_layer_pages(image_size)) * VMM_LAYER_PAGE;
+}
 
 enum vmm_disk_bus { VMM_BUS_VIRTIO, VMM_BUS_SATA };
 
@@ -85,7 +113,7 @@ enum vmm_disk_limit {
 
 /* On a channel, blk_segment.memory is the number of a piece of RAM (ram_size[]), and its offset
  * counts from the start of VMM_SLOT_RAM + memory: the driver gets the same capabilities in the same
- * order. So a guest with a channel has at most BLK_MEMORIES_MAX pieces. */
+ * order. So a guest with a channel has at most BLK_RAM_MAX pieces. */
 struct vmm_disk {
     uint32_t backing;    /* enum vmm_disk_backing */
     uint32_t bus;        /* enum vmm_disk_bus */
@@ -94,13 +122,52 @@ struct vmm_disk {
     uint8_t read_only, cdrom;
     uint8_t discard; /* 1: the guest may discard */
     uint8_t pad[5];
-    char target[16];        /* "vda" */
-    char serial[24];        /* empty: the channel's own, or none */
-    uint64_t driver_bits;   /* VMM_DISK_CHANNEL */
-    struct vmm_image image; /* VMM_DISK_IMAGE */
-    uint64_t overlay_size;  /* VMM_DISK_IMAGE: bytes of the overlay's memory; 0: none */
+    char target[16];          /* "vda" */
+    char serial[24];          /* empty: the channel's own, or none */
+    uint64_t driver_bits;     /* VMM_DISK_CHANNEL, VMM_DISK_LAYER */
+    struct vmm_image image;   /* VMM_DISK_IMAGE, VMM_DISK_LAYER */
+    uint8_t image_sha256[32]; /* VMM_DISK_LAYER */
+    /* VMM_DISK_IMAGE: bytes of the overlay's memory; 0: none. VMM_DISK_LAYER:
+     * vmm_layer_bytes() of the image's size. */
+    uint64_t overlay_size;
     uint64_t limit[VMM_LIMITS];
 };
+
+enum vmm_net_model { VMM_NET_VIRTIO, VMM_NET_E1000 };
+
+/* vmm_net.without: what a virtio card does not offer. HOST: for frames that the guest sends; GUEST:
+ * for those that it receives. Without CSUM there is none of the others on that side. */
+#define VMM_NET_HOST_CSUM  0x1u
+#define VMM_NET_HOST_TSO4  0x2u
+#define VMM_NET_HOST_TSO6  0x4u
+#define VMM_NET_HOST_ECN   0x8u
+#define VMM_NET_HOST_USO   0x10u
+#define VMM_NET_MRG_RXBUF  0x20u
+#define VMM_NET_GUEST_CSUM 0x100u
+#define VMM_NET_GUEST_TSO4 0x200u
+#define VMM_NET_GUEST_TSO6 0x400u
+#define VMM_NET_GUEST_ECN  0x800u
+#define VMM_NET_GUEST_USO  0x1000u
+#define VMM_NET_HOST_ALL   0x1fu
+#define VMM_NET_GUEST_ALL  0x1f00u
+
+/* A network interface. The area of its channel: all pieces of RAM in their order, then the bounce
+ * memory. So a guest with a network has at most SWITCH_MEMORIES_MAX pieces, with bounce memory one
+ * less. */
+struct vmm_net {
+    uint32_t model;      /* enum vmm_net_model */
+    uint32_t pairs;      /* of rings, 1..FRAME_PAIRS_MAX */
+    uint32_t mtu;        /* bytes of payload; 0: the network's */
+    uint32_t boot_order; /* 1..; 0: not a boot device */
+    uint8_t mac[8];      /* six bytes */
+    char target[16];     /* "vnet0" */
+    uint64_t switch_bits;
+    uint64_t channel_size; /* bytes */
+    uint64_t bounce_size;  /* bytes; 0: none */
+    uint32_t without;      /* VMM_NET_* */
+    uint32_t pad;
+};
+#define VMM_NET_BOUNCE (128u << 10) /* what an e1000 needs: 256 bytes for each entry of a ring */
 
 struct vmm_config {
     uint64_t magic;
@@ -122,6 +189,7 @@ struct vmm_config {
     uint8_t clock_localtime;
     uint8_t pad[2];
     int64_t clock_offset_s;
+    uint64_t tsc_hz; /* 0: the host's */
     uint32_t feature_count;
     struct vmm_feature feature[VMM_MAX_FEATURES];
     uint64_t rtc_base; /* Unix time at TSC rtc_tsc, from the host's RTC */
@@ -129,6 +197,9 @@ struct vmm_config {
     uint32_t disk_count;
     uint32_t disk_pad;
     struct vmm_disk disk[VMM_MAX_DISKS]; /* in the order of PCI slots: vda first */
+    uint32_t net_count;
+    uint32_t net_pad;
+    struct vmm_net net[VMM_MAX_NETS]; /* in the order of PCI slots */
 };
 
 /* Manager to VMM: bits of the VMM's notification (SLOT_NOTIF). */
@@ -138,6 +209,10 @@ struct vmm_config {
 #define VMM_CTL_STATS    (1ull << 3) /* refresh vmm_stats */
 #define VMM_CTL_NMI      (1ull << 4)
 #define VMM_CTL_RESET    (1ull << 5) /* reports VMM_EVENT_RESET when all vCPUs stand */
+/* Refresh vmm_stats after: writes of the guest are counted from now on; they have been till now. */
+#define VMM_CTL_DIRTY_START (1ull << 6)
+#define VMM_CTL_DIRTY_STOP  (1ull << 7)
+#define VMM_CTL_ORDERS      0xffull /* of these, any */
 /* Console program to VMM, same notification. */
 #define VMM_CTL_SERIAL_IN   (1ull << 8)
 #define VMM_CTL_SERIAL_ROOM (1ull << 9)
@@ -146,6 +221,8 @@ struct vmm_config {
 /* Disk drivers to VMM, same notification: blk_channel.ended or .generation of some channel moved.
  */
 #define VMM_CTL_DISK (1ull << 12)
+/* The switch to VMM, same notification: something in some frame_channel moved. */
+#define VMM_CTL_NET (1ull << 13)
 /* From bit 16 on: the VMM's own use (doorbells, timers). */
 #define VMM_CTL_OWN_SHIFT 16u
 
@@ -177,11 +254,21 @@ enum vmm_disk_stat {
     DISK_STATS
 };
 
+/* What the guest wrote between VMM_CTL_DIRTY_START and _STOP; see guest_dirty(). */
+struct vmm_dirty {
+    int64_t status;  /* ERR_*: it could not be counted; ERR_STATE: not asked for yet, or still
+                        counting */
+    uint64_t pages;  /* of 4 KiB */
+    uint64_t ns;     /* of counting */
+    uint64_t logged; /* 1: STAT_DIRTY of each vCPU counts, too */
+};
+
 /* Counters the VMM keeps in VMM_SLOT_STATS. */
 struct vmm_stats {
     uint64_t sequence; /* odd while being written */
     uint64_t balloon_pages;
     uint64_t vcpu_count;
+    struct vmm_dirty dirty;
     struct {
         uint64_t state;         /* VCPU_RUN_* or 3: suspended */
         uint64_t stat[32];      /* enum vcpu_stat */

@@ -63,6 +63,16 @@ static uint32_t bits_for(uint32_t count)
 
 /* --- the basic leaves --- */
 
+/* Where the host's fast strings are off, REP MOVSB is no fast way to copy: a guest is not told so.
+ * Bits of leaf 7: ERMS in EBX, FSRM in EDX. */
+static void hide_slow_strings(struct leaf *seven)
+{
+    if (((const struct kinfo *)KINFO_VA)->assists & ASSIST_FAST_STRINGS)
+        return;
+    seven->is.reg[CPUID_EBX] &= ~(1u << 9);
+    seven->is.reg[CPUID_EDX] &= ~(1u << 4);
+}
+
 static void add_feature_leaves(struct table *table, uint32_t vcpus)
 {
     struct leaf *one = add_host(table, 1, 0, false);
@@ -73,6 +83,7 @@ static void add_feature_leaves(struct table *table, uint32_t vcpus)
         one->is.reg[CPUID_EDX] |= 1u << 28;
     struct leaf *seven = add_host(table, 7, 0, true);
     seven->is.reg[CPUID_EAX] = 0; /* no further subleaf */
+    hide_slow_strings(seven);
 }
 
 static void add_topology(struct table *table, uint32_t vcpus)
@@ -116,7 +127,8 @@ static void add_xsave(struct table *table)
             add_host(table, 0xd, i, true);
 }
 
-static void add_basic(struct table *table, uint32_t vcpus, const struct kinfo *kinfo)
+static void add_basic(struct table *table, uint32_t vcpus, const struct kinfo *kinfo,
+                      uint32_t tsc_khz)
 {
     bool intel = kinfo->vendor == VENDOR_INTEL;
     struct leaf *zero = add_host(table, 0, 0, false);
@@ -130,7 +142,7 @@ static void add_basic(struct table *table, uint32_t vcpus, const struct kinfo *k
     add_caches(table, vcpus);
     struct leaf *clock = add(table, 0x15, 0, false); /* TSC = crystal * EBX / EAX */
     clock->is.reg[CPUID_EAX] = LAPIC_HZ / 1000;
-    clock->is.reg[CPUID_EBX] = (uint32_t)kinfo->tsc_khz;
+    clock->is.reg[CPUID_EBX] = tsc_khz;
     clock->is.reg[CPUID_ECX] = LAPIC_HZ;
 }
 
@@ -166,19 +178,21 @@ static void add_extended(struct vmm *vmm, struct table *table, uint32_t vcpus,
 #define KVM_CLOCKSOURCE2       (1u << 3)
 #define KVM_STEAL_TIME         (1u << 5)
 #define KVM_PV_EOI             (1u << 6)
+#define KVM_PV_UNHALT          (1u << 7)
 #define KVM_PV_SEND_IPI        (1u << 11)
+#define KVM_PV_SCHED_YIELD     (1u << 13)
 #define KVM_CLOCKSOURCE_STABLE (1u << 24)
 
-static void add_kvm(struct table *table, const struct kinfo *kinfo)
+static void add_kvm(struct table *table, uint32_t tsc_khz)
 {
     struct leaf *name = add(table, KVM_LEAF, 0, false);
     memcpy(&name->is.reg[CPUID_EBX], "KVMKVMKVM\0\0\0", 12);
     name->is.reg[CPUID_EAX] = TIMING_LEAF;
     add(table, KVM_LEAF + 1, 0, false)->is.reg[CPUID_EAX] =
         KVM_CLOCKSOURCE | KVM_NOP_IO_DELAY | KVM_CLOCKSOURCE2 | KVM_STEAL_TIME | KVM_PV_EOI |
-        KVM_PV_SEND_IPI | KVM_CLOCKSOURCE_STABLE;
+        KVM_PV_UNHALT | KVM_PV_SEND_IPI | KVM_PV_SCHED_YIELD | KVM_CLOCKSOURCE_STABLE;
     struct leaf *timing = add(table, TIMING_LEAF, 0, false);
-    timing->is.reg[CPUID_EAX] = (uint32_t)kinfo->tsc_khz;
+    timing->is.reg[CPUID_EAX] = tsc_khz;
     timing->is.reg[CPUID_EBX] = LAPIC_HZ / 1000;
 }
 
@@ -221,11 +235,12 @@ void cpuid_policy(struct vmm *vmm)
     static struct table table;
     const struct vmm_config *config = vmm->config;
     const struct kinfo *kinfo = (const struct kinfo *)KINFO_VA;
+    uint32_t tsc_khz = (uint32_t)vmm->machine.guest_tsc_khz;
     table.count = 0;
-    add_basic(&table, config->vcpus, kinfo);
+    add_basic(&table, config->vcpus, kinfo, tsc_khz);
     add_extended(vmm, &table, config->vcpus, kinfo);
     if (config->has_kvm_pv)
-        add_kvm(&table, kinfo);
+        add_kvm(&table, tsc_khz);
     for (uint32_t i = 0; i < config->feature_count; i++)
         apply_feature(&table, &config->feature[i]);
     install(vmm, &table);

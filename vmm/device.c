@@ -77,14 +77,13 @@ static inline struct pio_region *pio_whole(struct pio_bus *bus, uint16_t port, u
     return region;
 }
 
-static uint32_t pio_read_part(struct pio_bus *bus, uint16_t port, unsigned size)
+static uint32_t pio_read_part(struct pio_bus *bus, uint16_t port, unsigned size);
+static void pio_write_part(struct pio_bus *bus, uint16_t port, unsigned size, uint32_t value);
+
+/* Nobody takes the access whole: its halves. Apart, for the usual case to keep nothing. */
+static __attribute__((noinline)) uint32_t pio_read_split(struct pio_bus *bus, uint16_t port,
+                                                         unsigned size)
 {
-    struct pio_region *region = pio_whole(bus, port, size);
-    if (region) {
-        region->reads++;
-        return (uint32_t)region->ops->read(region->dev, (uint64_t)(port - region->base), size) &
-               size_mask(size);
-    }
     if (size == 1) {
         bus->unclaimed++;
         return 0xff;
@@ -94,15 +93,9 @@ static uint32_t pio_read_part(struct pio_bus *bus, uint16_t port, unsigned size)
     return low | pio_read_part(bus, (uint16_t)(port + half), half) << (8 * half);
 }
 
-static void pio_write_part(struct pio_bus *bus, uint16_t port, unsigned size, uint32_t value)
+static __attribute__((noinline)) void pio_write_split(struct pio_bus *bus, uint16_t port,
+                                                      unsigned size, uint32_t value)
 {
-    struct pio_region *region = pio_whole(bus, port, size);
-    if (region) {
-        region->writes++;
-        region->ops->write(region->dev, (uint64_t)(port - region->base), size,
-                           value & size_mask(size));
-        return;
-    }
     if (size == 1) {
         bus->unclaimed++;
         return;
@@ -110,6 +103,27 @@ static void pio_write_part(struct pio_bus *bus, uint16_t port, unsigned size, ui
     unsigned half = size / 2;
     pio_write_part(bus, port, half, value);
     pio_write_part(bus, (uint16_t)(port + half), half, value >> (8 * half));
+}
+
+static inline uint32_t pio_read_part(struct pio_bus *bus, uint16_t port, unsigned size)
+{
+    struct pio_region *region = pio_whole(bus, port, size);
+    if (__builtin_expect(!region, 0))
+        return pio_read_split(bus, port, size);
+    region->reads++;
+    return (uint32_t)region->ops->read(region->dev, (uint64_t)(port - region->base), size) &
+           size_mask(size);
+}
+
+static inline void pio_write_part(struct pio_bus *bus, uint16_t port, unsigned size, uint32_t value)
+{
+    struct pio_region *region = pio_whole(bus, port, size);
+    if (__builtin_expect(!region, 0)) {
+        pio_write_split(bus, port, size, value);
+        return;
+    }
+    region->writes++;
+    region->ops->write(region->dev, (uint64_t)(port - region->base), size, value & size_mask(size));
 }
 
 uint32_t machine_pio_read(struct machine *machine, uint16_t port, unsigned size)
@@ -184,14 +198,12 @@ static inline struct mmio_region *mmio_whole(struct mmio_bus *bus, uint64_t gpa,
     return region;
 }
 
-static uint64_t mmio_read_part(struct mmio_bus *bus, uint64_t gpa, unsigned size)
+static uint64_t mmio_read_part(struct mmio_bus *bus, uint64_t gpa, unsigned size);
+static void mmio_write_part(struct mmio_bus *bus, uint64_t gpa, unsigned size, uint64_t value);
+
+static __attribute__((noinline)) uint64_t mmio_read_split(struct mmio_bus *bus, uint64_t gpa,
+                                                          unsigned size)
 {
-    struct mmio_region *region = mmio_whole(bus, gpa, size);
-    if (region) {
-        region->reads++;
-        uint64_t value = region->ops->read(region->dev, gpa - region->base, size);
-        return size == 8 ? value : value & size_mask(size);
-    }
     if (size == 1) {
         bus->unclaimed++;
         return 0xff;
@@ -201,15 +213,9 @@ static uint64_t mmio_read_part(struct mmio_bus *bus, uint64_t gpa, unsigned size
     return low | mmio_read_part(bus, gpa + half, half) << (8 * half);
 }
 
-static void mmio_write_part(struct mmio_bus *bus, uint64_t gpa, unsigned size, uint64_t value)
+static __attribute__((noinline)) void mmio_write_split(struct mmio_bus *bus, uint64_t gpa,
+                                                       unsigned size, uint64_t value)
 {
-    struct mmio_region *region = mmio_whole(bus, gpa, size);
-    if (region) {
-        region->writes++;
-        region->ops->write(region->dev, gpa - region->base, size,
-                           size == 8 ? value : value & size_mask(size));
-        return;
-    }
     if (size == 1) {
         bus->unclaimed++;
         return;
@@ -217,6 +223,29 @@ static void mmio_write_part(struct mmio_bus *bus, uint64_t gpa, unsigned size, u
     unsigned half = size / 2;
     mmio_write_part(bus, gpa, half, value);
     mmio_write_part(bus, gpa + half, half, value >> (8 * half));
+}
+
+static inline uint64_t mmio_read_part(struct mmio_bus *bus, uint64_t gpa, unsigned size)
+{
+    struct mmio_region *region = mmio_whole(bus, gpa, size);
+    if (__builtin_expect(!region, 0))
+        return mmio_read_split(bus, gpa, size);
+    region->reads++;
+    uint64_t value = region->ops->read(region->dev, gpa - region->base, size);
+    return size == 8 ? value : value & size_mask(size);
+}
+
+static inline void mmio_write_part(struct mmio_bus *bus, uint64_t gpa, unsigned size,
+                                   uint64_t value)
+{
+    struct mmio_region *region = mmio_whole(bus, gpa, size);
+    if (__builtin_expect(!region, 0)) {
+        mmio_write_split(bus, gpa, size, value);
+        return;
+    }
+    region->writes++;
+    region->ops->write(region->dev, gpa - region->base, size,
+                       size == 8 ? value : value & size_mask(size));
 }
 
 uint64_t machine_mmio_read(struct machine *machine, uint64_t gpa, unsigned size)

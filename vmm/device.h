@@ -129,6 +129,7 @@ struct doorbell {
 
 struct machine_devices;
 struct disk_source; /* vmm/disks.h */
+struct net_source;  /* vmm/net.h */
 
 struct machine {
     /* Set by the owner before machine_devices_init(). */
@@ -136,11 +137,13 @@ struct machine {
     void *host_ctx;
     uint8_t *guest_base;        /* where gpa 0 is mapped: VMM_GUEST_BASE, or a test's array */
     uint64_t ram_low, ram_high; /* bytes below 3 GiB, bytes from 4 GiB on */
-    uint64_t tsc_khz;
-    uint64_t tsc_offset;         /* guest TSC = host TSC + tsc_offset */
-    struct byte_channel *serial; /* vmm/channel.h; NULL: none connected, output is dropped */
+    uint64_t tsc_khz, guest_tsc_khz;
+    uint64_t tsc_scale, tsc_offset; /* the guest's TSC, see struct vcpu_page */
+    struct byte_channel *serial;    /* vmm/channel.h; NULL: none connected, output is dropped */
     struct byte_channel *hvc;
     const struct disk_source *disk_source; /* one for each disk of the definition */
+    const struct net_source *net_source;   /* one for each interface */
+    struct bell *bell; /* the event thread's, for drivers that it tells of requests; may be NULL */
 
     /* The device side. */
     struct mutex lock;
@@ -155,7 +158,8 @@ struct machine {
 };
 
 /* --- for vCPU threads and the event thread [all take the lock] --- */
-/* size 1, 2 or 4. Nothing there: reads give all ones, writes go nowhere. */
+/* size 1, 2 or 4; no more of a value written counts. Nothing there: reads give all ones, writes go
+ * nowhere. */
 uint32_t machine_pio_read(struct machine *machine, uint16_t port, unsigned size);
 void machine_pio_write(struct machine *machine, uint16_t port, unsigned size, uint32_t value);
 /* size 1, 2, 4 or 8. */

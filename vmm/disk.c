@@ -48,6 +48,8 @@ static uint64_t share_ns(uint64_t count, uint64_t limit)
  * burst passes too, and is paid for afterwards. 0: now; else when to try again. */
 static uint64_t limits_wait(struct disk *disk, uint32_t op, uint64_t bytes)
 {
+    if (!disk->limited)
+        return 0;
     uint64_t now = clock_ns(disk->machine), until = 0;
     for (unsigned i = 0; i < VMM_LIMITS; i++) {
         if (disk->config->limit[i] && cost(i, op, bytes) && disk->limit_ns[i] > now + BURST_NS &&
@@ -195,6 +197,8 @@ void disk_init(struct disk *disk, struct machine *machine, const struct vmm_disk
     memset(disk, 0, sizeof *disk);
     disk->config = config;
     disk->machine = machine;
+    for (unsigned i = 0; i < VMM_LIMITS; i++)
+        disk->limited |= config->limit[i] != 0;
     disk->limit_timer = (struct dev_timer){.fire = limit_over, .dev = disk};
     disk->geometry.block_size = disk->geometry.physical_size = BLK_SECTOR;
 }

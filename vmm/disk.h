@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A guest's disk behind whatever controller the guest sees: checks, limits, counters, and one of
- * two backings. disk_channel.c: a driver serves it, straight from and to guest memory.
- * disk_image.c: a file of the boot package, with an overlay in RAM.
+ * three backings. disk_channel.c: a driver serves it, straight from and to guest memory.
+ * disk_image.c: a file of the boot package, with an overlay in RAM. disk_layer.c: such a file, with
+ * an overlay on a volume.
  *
  * All functions and callbacks run under machine.lock. */
 #ifndef VMM_DISK_H
@@ -69,6 +70,7 @@ struct disk {
     uint32_t in_flight;
     struct disk_running running[DISK_REQUESTS];
     uint64_t stat[DISK_STATS];
+    bool limited; /* by anything at all */
     bool full_reported;
 };
 
@@ -97,6 +99,9 @@ struct disk_channel;
 /* config->ram_size says how guest memory is cut. channel: mapped, filled in by the driver. */
 void disk_channel_init(struct disk_channel *backing, struct disk *disk,
                        const struct vmm_config *config, void *channel, uint32_t notif);
+/* The driver has this memory of the VMM, too, as number `index`. */
+void disk_channel_reach(struct disk_channel *backing, const void *memory, uint64_t size,
+                        uint32_t index);
 /* VMM_CTL_DISK. */
 void disk_channel_event(struct disk_channel *backing);
 
@@ -106,5 +111,18 @@ struct disk_image;
  */
 void disk_image_init(struct disk_image *backing, struct disk *disk, const uint8_t *image,
                      uint64_t size, void *overlay, uint64_t overlay_size);
+
+/* --- disk_layer.c --- */
+struct disk_layer;
+struct disk_layer_source {
+    const void *image;
+    void *channel, *memory; /* memory: config->overlay_size, zeroed or as an earlier run left it */
+    uint32_t notif;
+};
+void disk_layer_init(struct disk_layer *layer, struct disk *disk, const struct vmm_config *config,
+                     const struct disk_layer_source *source);
+void disk_layer_free(struct disk_layer *layer);
+/* VMM_CTL_DISK. */
+void disk_layer_event(struct disk_layer *layer);
 
 #endif

@@ -16,9 +16,9 @@ static void add_range(struct disk_channel *backing, uint64_t gpa, uint64_t size,
 /* As space.c lays the pieces out. */
 static void find_ranges(struct disk_channel *backing, const struct vmm_config *config)
 {
-    uint64_t low = 0, high = 0;
+    uint64_t limit = guest_low_limit(config->boot == VMM_BOOT_FIRMWARE), low = 0, high = 0;
     for (uint32_t i = 0; i < config->ram_count && i < BLK_MEMORIES_MAX; i++) {
-        uint64_t size = config->ram_size[i], below = GUEST_LOW_LIMIT - low;
+        uint64_t size = config->ram_size[i], below = limit - low;
         if (below > size)
             below = size;
         add_range(backing, low, below, 0, i);
@@ -120,11 +120,18 @@ void disk_channel_event(struct disk_channel *backing)
 {
     uint32_t tag;
     enum blk_status status;
-    if (blk_client_changed(&backing->client))
+    if (blk_client_differs(&backing->client) && blk_client_changed(&backing->client))
         read_geometry(backing);
     while (blk_client_take(&backing->client, &tag, &status))
         channel_answer(backing, tag, status);
     blk_client_ring(&backing->client);
+}
+
+void disk_channel_reach(struct disk_channel *backing, const void *memory, uint64_t size,
+                        uint32_t index)
+{
+    const uint8_t *base = backing->disk->machine->guest_base;
+    add_range(backing, (uint64_t)((const uint8_t *)memory - base), size, 0, index);
 }
 
 void disk_channel_init(struct disk_channel *backing, struct disk *disk,
@@ -137,5 +144,6 @@ void disk_channel_init(struct disk_channel *backing, struct disk *disk,
     disk->backing_dev = backing;
     find_ranges(backing, config);
     blk_client_init(&backing->client, channel, notif, disk->config->driver_bits);
+    backing->client.bell = disk->machine->bell;
     read_geometry(backing);
 }

@@ -7,7 +7,7 @@
 #include "vmm/disk.h"
 
 /* A piece of RAM that the PCI hole cuts makes two of them. */
-#define DISK_RANGES (BLK_MEMORIES_MAX + 1)
+#define DISK_RANGES (BLK_MEMORIES_MAX + 1u)
 
 /* Where guest memory lies in the memory objects that the driver has, too. */
 struct disk_range {

@@ -153,17 +153,38 @@ static struct emul_cached *cache_slot(struct emul *emul)
     return &emul->cache[(rip ^ rip >> 6) % EMUL_CACHE_SIZE];
 }
 
+/* The instruction of a slot in the guest's memory, with all bytes that are compared; NULL: cannot
+ * be had. Page tables are walked anew where anything on the way has changed, or is not as simple.
+ */
+static const uint8_t *cached_code(struct emul *emul, struct emul_cached *cached)
+{
+    uint64_t linear = code_linear(emul), gpa;
+    uint32_t room, error, access = WALK_FETCH | (emul->user ? WALK_USER : 0);
+    if (cached->code && cached->user == emul->user &&
+        paging_unchanged(&cached->trail, &emul->paging))
+        return cached->code;
+    cached->code = NULL;
+    cached->user = emul->user;
+    const uint8_t *code = NULL;
+    if (emul->mode == DECODE_64 &&
+        paging_trail(emul->mem, &emul->paging, linear, access, &gpa, &cached->trail))
+        code = guest_mem_ptr(emul->mem, gpa, sizeof(cached->bytes));
+    if (code && (gpa & 0xfff) <= 0x1000 - sizeof(cached->bytes))
+        return cached->code = code;
+    code = code_at(emul, linear, 0, &room, &error);
+    return code && room >= sizeof(cached->bytes) ? code : NULL;
+}
+
 /* The usual case in few instructions: the same bytes at the same place as last time. */
-static bool cache_hit(struct emul *emul, const struct emul_cached *cached)
+static bool cache_hit(struct emul *emul, struct emul_cached *cached)
 {
     uint64_t now[2];
-    uint32_t room, error;
     if (cached->rip != emul->page->rip || cached->mode != (uint64_t)emul->mode + 1)
         return false;
-    const uint8_t *code = code_at(emul, code_linear(emul), 0, &room, &error);
-    if (!code || room < sizeof(now))
+    const uint8_t *code = cached_code(emul, cached);
+    if (!code)
         return false;
-    memcpy(now, code, sizeof(now));
+    __builtin_memcpy(now, code, sizeof(now));
     return (((now[0] ^ cached->bytes[0]) & cached->mask[0]) |
             ((now[1] ^ cached->bytes[1]) & cached->mask[1])) == 0;
 }
@@ -174,6 +195,7 @@ static bool cache_fill(struct emul *emul, struct emul_cached *cached)
     uint32_t count = fetch(emul, bytes, false);
     emul->misses++;
     cached->mode = 0;
+    cached->code = NULL;
     if (emul->result == EMUL_FAULT)
         return false;
     if (count == 0 || !decode_insn(emul->mode, bytes, count, &cached->insn))

@@ -42,6 +42,9 @@ struct emul_cached {
     uint64_t rip;
     uint64_t bytes[2], mask[2]; /* mask: 0xff for each byte of the instruction */
     uint64_t mode;              /* enum decode_mode + 1; 0: empty */
+    const uint8_t *code;        /* where it is by this trail; NULL: no trail */
+    bool user;                  /* CPL 3, there */
+    struct walk_trail trail;
     struct insn insn;
 };
 

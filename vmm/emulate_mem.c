@@ -106,7 +106,7 @@ static void load_part(struct emul *emul, uint64_t gpa, uint8_t *data, uint32_t s
     }
     if (size == 4) { /* what drivers do most */
         uint32_t word = (uint32_t)emul->bus->mmio_read(emul->opaque, gpa, 4);
-        memcpy(data, &word, 4);
+        __builtin_memcpy(data, &word, 4);
         return;
     }
     for (uint32_t done = 0, chunk; done < size; done += chunk) {

@@ -2,9 +2,13 @@
 /* The first thread: doorbells, timers, the manager's orders, the console's bytes. */
 #include "abi/object.h"
 #include "abi/status.h"
+#include "user/bell.h"
 #include "user/syscall_stubs.h"
 #include "vmm/machine.h"
 #include "vmm/vmm.h"
+
+/* By which drivers of disks are told of requests. */
+static struct bell bell;
 
 #define DOORBELL_BITS (((1ull << DOORBELLS) - 1) << VMM_CTL_OWN_SHIFT)
 _Static_assert(VMM_CTL_OWN_SHIFT + DOORBELLS <= 62, "doorbells leave the two topmost bits");
@@ -50,6 +54,7 @@ static void resume(struct vmm *vmm)
     if (!__atomic_compare_exchange_n(&vmm->wish, &wish, VMM_RUN, false, __ATOMIC_ACQ_REL,
                                      __ATOMIC_ACQUIRE))
         return;
+    machine_net_announce(&vmm->machine);
     vcpu_wake_all(vmm);
     report(VMM_EVENT_RESUMED, NULL);
 }
@@ -70,11 +75,15 @@ static void channel_bits(struct vmm *vmm, uint64_t bits)
         machine_hvc_event(&vmm->machine);
     if (bits & VMM_CTL_DISK)
         machine_disk_event(&vmm->machine);
+    if (bits & VMM_CTL_NET)
+        machine_net_event(&vmm->machine);
 }
 
 static uint64_t control_bits(struct vmm *vmm, uint64_t bits)
 {
     uint64_t kept = 0;
+    if (bits & VMM_CTL_ORDERS)
+        bell_flush(&bell); /* these wait for others */
     if (bits & VMM_CTL_SHUTDOWN)
         machine_power_button(&vmm->machine);
     if (bits & VMM_CTL_NMI)
@@ -85,7 +94,11 @@ static uint64_t control_bits(struct vmm *vmm, uint64_t bits)
         kept = suspend(vmm);
     if (bits & VMM_CTL_RESUME)
         resume(vmm);
-    if (bits & VMM_CTL_STATS)
+    if (bits & VMM_CTL_DIRTY_START)
+        dirty_start(vmm);
+    if (bits & VMM_CTL_DIRTY_STOP)
+        dirty_stop(vmm);
+    if (bits & (VMM_CTL_STATS | VMM_CTL_DIRTY_START | VMM_CTL_DIRTY_STOP))
         stats_refresh(vmm, __atomic_load_n(&vmm->wish, __ATOMIC_RELAXED) == VMM_PAUSE);
     return kept;
 }
@@ -100,14 +113,21 @@ static uint64_t serve(struct vmm *vmm, uint64_t bits)
     return control_bits(vmm, bits);
 }
 
+struct bell *events_bell(void)
+{
+    return &bell;
+}
+
 _Noreturn void events_run(struct vmm *vmm)
 {
     uint64_t bits = 0;
+    bell.owner = utcb_self();
     while (__atomic_load_n(&vmm->ending, __ATOMIC_ACQUIRE) != 2) {
-        if (bits == 0 && sys_notif_wait(SLOT_NOTIF, 0, &bits) != OK)
+        if (bits == 0 && bell_wait(&bell, SLOT_NOTIF, &bits) != OK)
             continue;
         bits = serve(vmm, bits);
     }
+    bell_flush(&bell);
     wait_until_all_stand(vmm);
     stats_refresh(vmm, false);
     report(vmm->end_event, vmm->end_text);

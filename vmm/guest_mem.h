@@ -7,10 +7,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VMM_GUEST_BASE    0x0000100000000000ull /* guest-physical 0 in the VMM's address space */
-#define GUEST_LOW_LIMIT   0xc0000000ull         /* RAM below: up to the PCI MMIO hole */
-#define GUEST_HIGH_BASE   0x100000000ull        /* RAM that did not fit goes on here */
-#define GUEST_MEM_REGIONS 3u
+#define VMM_GUEST_BASE     0x0000100000000000ull /* guest-physical 0 in the VMM's address space */
+#define GUEST_LOW_LIMIT    0xc0000000ull         /* RAM below: up to the PCI MMIO hole */
+#define GUEST_LOW_FIRMWARE 0xb0000000ull         /* up to SeaBIOS' configuration window */
+#define GUEST_HIGH_BASE    0x100000000ull        /* RAM that did not fit goes on here */
+#define GUEST_MEM_REGIONS  3u
+
+/* Where RAM below 4 GiB ends, if there is so much. */
+static inline uint64_t guest_low_limit(bool by_firmware)
+{
+    return by_firmware ? GUEST_LOW_FIRMWARE : GUEST_LOW_LIMIT;
+}
 
 struct guest_region {
     uint64_t gpa, size; /* bytes */

@@ -47,7 +47,7 @@
 #define X8_EBX (BIT(0) | BIT(2) | BIT(9) | BIT(12) | BIT(14) | BIT(15) | BIT(24))
 /* LFENCE always serialising, null selector clears base, automatic IBRS is the host's. */
 #define X21_EAX (BIT(2) | BIT(6))
-/* XSAVEOPT, XSAVEC, XGETBV 1. XSAVES: guests see it without any supervisor state. */
+/* XSAVEOPT, XSAVEC, XGETBV 1. Not XSAVES: guests have no supervisor state (CET, PKS, ...). */
 #define LD1_EAX (BIT(0) | BIT(1) | BIT(2))
 
 #define XCR0_AVX512 0xe0u

@@ -83,7 +83,8 @@ void i8259_set_irq(struct i8259 *pic, unsigned irq, bool level)
         chip->lines &= (uint8_t)~bit;
         chip->irr &= (uint8_t)~bit;
     }
-    pic_update(pic);
+    if (!(chip->imr & bit)) /* what is masked asks for nothing: all of them, beside an I/O APIC */
+        pic_update(pic);
 }
 
 static void end_of_interrupt(struct i8259_chip *chip, unsigned irq, bool rotate)

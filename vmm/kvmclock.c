@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <string.h>
+
+#include "lib/tsc_math.h"
 #include "vmm/kvmclock.h"
 
 #define SYSTEM_ENABLE      1ull
@@ -134,7 +136,8 @@ void kvmclock_init(struct kvmclock *clock, struct machine *machine)
 {
     memset(clock, 0, sizeof *clock);
     clock->machine = machine;
-    clock->tsc_ref = machine->host->clock_tsc(machine->host_ctx) + machine->tsc_offset;
+    clock->tsc_ref = tsc_scaled(machine->host->clock_tsc(machine->host_ctx), machine->tsc_scale) +
+                     machine->tsc_offset;
     clock->ns_ref = clock_ns(machine);
-    set_scale(clock, machine->tsc_khz);
+    set_scale(clock, machine->guest_tsc_khz);
 }

@@ -9,6 +9,7 @@
 #include "vmm/kvmclock.h"
 #include "vmm/machine.h"
 #include "vmm/mc146818.h"
+#include "vmm/nets.h"
 #include "vmm/ns16550.h"
 #include "vmm/pvpanic.h"
 #include "vmm/q35.h"
@@ -37,6 +38,7 @@ struct machine_devices {
     struct virtio_rng rng;
     struct virtio_balloon balloon;
     struct disks disks;
+    struct nets nets;
 };
 
 static struct machine_devices the_devices;
@@ -68,6 +70,14 @@ unsigned machine_pci_gsi(unsigned slot, unsigned pin)
 static uint8_t pci_irq(unsigned slot)
 {
     return q35_pirq_default(slot % PCI_PIRQS);
+}
+
+const struct disk_slots machine_disk_slots = {
+    .first_virtio = MACHINE_SLOT_DISK, .ahci = MACHINE_SLOT_AHCI, .irq = pci_irq};
+
+uint32_t machine_ecam(const struct machine *machine)
+{
+    return (uint32_t)machine->devices->pci.ecam.base;
 }
 
 /* --- construction --- */
@@ -133,6 +143,7 @@ void machine_devices_init(struct machine *machine, const struct vmm_config *conf
 {
     struct machine_devices *devices = &the_devices;
     disks_free(&devices->disks);
+    nets_free(&devices->nets);
     memset(devices, 0, sizeof *devices);
     machine->lock = (struct mutex){0};
     memset(&machine->pio, 0, sizeof machine->pio);
@@ -159,8 +170,9 @@ void machine_devices_init(struct machine *machine, const struct vmm_config *conf
     if (devices->has_balloon)
         virtio_balloon_init(&devices->balloon, &devices->pci, MACHINE_SLOT_BALLOON,
                             pci_irq(MACHINE_SLOT_BALLOON));
-    disks_init(&devices->disks, &devices->pci, config, machine->disk_source, MACHINE_SLOT_DISK,
-               pci_irq);
+    disks_init(&devices->disks, &devices->pci, config, machine->disk_source, &machine_disk_slots);
+    nets_init(&devices->nets, &devices->pci, config, machine->net_source, MACHINE_SLOT_NET,
+              pci_irq);
     /* Firmware enables what it has found itself. */
     pci_assign(&devices->pci, config->boot != VMM_BOOT_FIRMWARE);
 }
@@ -218,6 +230,20 @@ uint64_t machine_disk_stats(struct machine *machine, uint32_t disk, uint64_t sta
     uint64_t sectors = disks_stats(&machine->devices->disks, disk, stat);
     mutex_unlock(&machine->lock);
     return sectors;
+}
+
+void machine_net_event(struct machine *machine)
+{
+    mutex_lock(&machine->lock);
+    nets_event(&machine->devices->nets);
+    mutex_unlock(&machine->lock);
+}
+
+void machine_net_announce(struct machine *machine)
+{
+    mutex_lock(&machine->lock);
+    nets_announce(&machine->devices->nets);
+    mutex_unlock(&machine->lock);
 }
 
 uint64_t machine_balloon_pages(struct machine *machine)

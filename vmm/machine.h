@@ -17,11 +17,18 @@ enum machine_slot {
     MACHINE_SLOT_RNG = 2,
     MACHINE_SLOT_BALLOON = 3,
     MACHINE_SLOT_DISK = 4, /* first of VMM_MAX_DISKS */
+    MACHINE_SLOT_NET = 12, /* first of VMM_MAX_NETS */
+    MACHINE_SLOT_AHCI = 30,
     MACHINE_SLOT_LPC = 31
 };
 
+extern const struct disk_slots machine_disk_slots; /* vmm/disks.h */
+
 /* The GSI that INTx pin (0 = INTA#) of a slot arrives at, for _PRT. */
 unsigned machine_pci_gsi(unsigned slot, unsigned pin);
+
+/* Where the configuration window is. Under machine.lock, or before vCPUs run. */
+uint32_t machine_ecam(const struct machine *machine);
 
 /* --- for vCPU threads and the event thread [all take the lock] --- */
 /* The vCPU takes the ExtINT: INTA cycles of the 8259 pair. Vector. */
@@ -37,6 +44,10 @@ void machine_hvc_event(struct machine *machine);
 void machine_disk_event(struct machine *machine);
 /* Size in sectors of disk number `disk`, and its counters. */
 uint64_t machine_disk_stats(struct machine *machine, uint32_t disk, uint64_t stat[DISK_STATS]);
+/* VMM_CTL_NET: look at the channels. */
+void machine_net_event(struct machine *machine);
+/* The guest stood still: its interfaces announce themselves. */
+void machine_net_announce(struct machine *machine);
 /* Guest memory the balloon holds, in 4 KiB pages. */
 uint64_t machine_balloon_pages(struct machine *machine);
 /* What the host wants the balloon to hold. */

@@ -7,10 +7,12 @@
 #include "abi/object.h"
 #include "abi/status.h"
 #include "abi/map.h"
+#include "lib/tsc_math.h"
 #include "user/block.h"
 #include "user/syscall_stubs.h"
 #include "vmm/acpi_tables.h"
 #include "vmm/channel.h"
+#include "vmm/firmware.h"
 #include "vmm/fw_cfg.h"
 #include "vmm/loader.h"
 #include "vmm/machine.h"
@@ -42,13 +44,31 @@ static void check_disks(const struct vmm_config *config)
         if (!has_end(disk->target, sizeof(disk->target)) ||
             !has_end(disk->serial, sizeof(disk->serial)) || !image_is_sane(&disk->image) ||
             disk->overlay_size > IMAGE_MAX || disk->overlay_size % 4096 ||
-            disk->backing > VMM_DISK_IMAGE)
+            disk->backing > VMM_DISK_LAYER ||
+            (disk->backing == VMM_DISK_LAYER &&
+             (!disk->image.size || disk->overlay_size != vmm_layer_bytes(disk->image.size))))
             refuse("disk %u: its definition is damaged", i);
-        if (disk->bus != VMM_BUS_VIRTIO)
+        if (disk->bus > VMM_BUS_SATA)
             refuse("disk %s: there is no such bus", disk->target);
-        if (disk->backing == VMM_DISK_CHANNEL && config->ram_count > BLK_MEMORIES_MAX)
+        if (disk->backing != VMM_DISK_IMAGE && config->ram_count > BLK_RAM_MAX)
             refuse("disk %s: memory is in %u pieces, at most %u are possible", disk->target,
-                   config->ram_count, BLK_MEMORIES_MAX);
+                   config->ram_count, BLK_RAM_MAX);
+    }
+}
+
+static void check_nets(const struct vmm_config *config)
+{
+    if (config->net_count > VMM_MAX_NETS)
+        refuse("network interfaces: %u are more than %u", config->net_count, VMM_MAX_NETS);
+    for (uint32_t i = 0; i < config->net_count; i++) {
+        const struct vmm_net *net = &config->net[i];
+        bool e1000 = net->model == VMM_NET_E1000;
+        if (!has_end(net->target, sizeof(net->target)) || net->model > VMM_NET_E1000 ||
+            net->pairs == 0 || net->pairs > (e1000 ? 1 : FRAME_PAIRS_MAX) ||
+            net->channel_size != frame_channel_bytes(net->pairs) ||
+            net->bounce_size != (e1000 ? VMM_NET_BOUNCE : 0) || net->mac[0] & 1 ||
+            (net->mtu && (net->mtu < FRAME_MTU_MIN || net->mtu > FRAME_MTU_MAX)))
+            refuse("network interface %u: its definition is damaged", i);
     }
 }
 
@@ -75,6 +95,7 @@ static void check_config(const struct program_args *args, const struct vmm_confi
         !image_is_sane(&config->firmware))
         refuse("the definition is damaged");
     check_disks(config);
+    check_nets(config);
     for (uint32_t i = 0; i < config->vcpus; i++)
         if (!args->slot[VMM_SLOT_SC(i)])
             refuse("vCPU %u: there is no scheduling context", i);
@@ -107,6 +128,28 @@ static void open_stats(struct vmm *vmm)
         vmm->stats = (struct vmm_stats *)VMM_STATS_VA;
 }
 
+/* A frequency that is the host's but for its crystal's error is the host's: as in KVM 250 parts in
+ * a million. */
+static void set_tsc(struct machine *machine, const struct kinfo *kinfo, uint64_t hz)
+{
+    uint64_t host_khz = kinfo->tsc_khz, khz = hz / 1000;
+    uint64_t apart = khz > host_khz ? khz - host_khz : host_khz - khz;
+    machine->tsc_khz = machine->guest_tsc_khz = host_khz;
+    if (hz && apart > host_khz / 4000) {
+        machine->tsc_scale = tsc_ratio(khz, host_khz);
+        if (!(kinfo->assists & ASSIST_TSC_SCALING))
+            refuse("clock: a TSC of %llu kHz needs TSC scaling, which this CPU does not have; its "
+                   "own has %llu kHz",
+                   (unsigned long long)khz, (unsigned long long)host_khz);
+        if (machine->tsc_scale < TSC_SCALE_MIN || machine->tsc_scale > TSC_SCALE_MAX)
+            refuse("clock: a TSC of %llu kHz is too far from this CPU's %llu kHz",
+                   (unsigned long long)khz, (unsigned long long)host_khz);
+        machine->guest_tsc_khz = khz;
+    }
+    /* The guest's TSC starts at about 0. */
+    machine->tsc_offset = 0 - tsc_scaled(time_tsc(), machine->tsc_scale);
+}
+
 static void fill_machine(struct vmm *vmm)
 {
     struct machine *machine = &vmm->machine;
@@ -116,8 +159,7 @@ static void fill_machine(struct vmm *vmm)
     machine->guest_base = (uint8_t *)VMM_GUEST_BASE;
     machine->ram_low = vmm->mem.low_size;
     machine->ram_high = vmm->mem.high_size;
-    machine->tsc_khz = kinfo->tsc_khz;
-    machine->tsc_offset = 0 - time_tsc(); /* the guest's TSC starts at about 0 */
+    set_tsc(machine, kinfo, vmm->config->tsc_hz);
     machine->serial = open_rings(vmm, vmm->config->has_serial, VMM_SLOT_SERIAL_RING, VMM_SERIAL_VA,
                                  &serial_rings);
     machine->hvc = open_rings(vmm, vmm->config->has_virtio_console, VMM_SLOT_CONSOLE_RING,
@@ -130,6 +172,15 @@ static void open_disks(struct vmm *vmm)
     for (uint32_t i = 0; i < vmm->config->disk_count; i++)
         source[i] = space_map_disk(vmm, i);
     vmm->machine.disk_source = source;
+    vmm->machine.bell = events_bell();
+}
+
+static void open_nets(struct vmm *vmm)
+{
+    static struct net_source source[VMM_MAX_NETS];
+    for (uint32_t i = 0; i < vmm->config->net_count; i++)
+        source[i] = space_map_net(vmm, i);
+    vmm->machine.net_source = source;
 }
 
 static void run_loader(struct vmm *vmm, struct loader *loader)
@@ -152,6 +203,7 @@ static void load_guest(struct vmm *vmm)
     struct vcpu_page *page = vmm->vcpu[0].page;
     if (config->boot == VMM_BOOT_FIRMWARE) {
         space_map_firmware(vmm);
+        firmware_files(&fw_cfg, &vmm->machine, config);
         boot_state_reset(page);
         return;
     }
@@ -190,9 +242,11 @@ int program_main(const struct program_args *args, const void *data)
     vmm->config = data;
     check_config(args, vmm->config);
     space_create(vmm);
+    vmm->dirty.status = ERR_STATE;
     open_stats(vmm);
     fill_machine(vmm);
     open_disks(vmm);
+    open_nets(vmm);
     cpuid_policy(vmm);
     msr_policy(vmm);
     vcpu_create_all(vmm);

@@ -118,21 +118,35 @@ static void walk_start(struct walk *walk, uint64_t *table)
     }
 }
 
+static inline void keep(struct walk_trail *trail, uint32_t level, const uint64_t *at,
+                        uint64_t entry)
+{
+    for (uint32_t i = level; i < 4; i++) {
+        trail->at[i] = at;
+        trail->entry[i] = entry;
+    }
+}
+
 /* The usual case, in a tenth of the instructions: four levels, every entry present and accessed, no
  * fault of any kind. Whatever else it meets, it leaves to the full walk (false). */
-static bool walk_long_mode(const struct guest_mem *mem, const struct paging *paging,
-                           uint64_t linear, uint32_t access, uint64_t *gpa)
+static inline __attribute__((always_inline)) bool walk_long_mode(const struct guest_mem *mem,
+                                                                 const struct paging *paging,
+                                                                 uint64_t linear, uint32_t access,
+                                                                 uint64_t *gpa,
+                                                                 struct walk_trail *trail)
 {
     uint64_t table = paging->cr3 & PTE_ADDR, all = ~0ull, any = 0, entry;
     uint64_t need =
         PTE_P | PTE_A | (access & WALK_WRITE ? PTE_RW : 0) | (access & WALK_USER ? PTE_US : 0);
-    uint32_t shift = 48;
+    uint32_t shift = 48, level = 0;
     do {
         shift -= 9;
         const uint64_t *at = guest_mem_ptr(mem, table + ((linear >> shift & 511) << 3), 8);
         if (!at)
             return false;
         entry = __atomic_load_n(at, __ATOMIC_RELAXED);
+        if (trail)
+            keep(trail, level++, at, entry);
         all &= entry;
         any |= entry;
         table = entry & PTE_ADDR;
@@ -151,6 +165,21 @@ static bool walk_long_mode(const struct guest_mem *mem, const struct paging *pag
     return true;
 }
 
+static bool four_levels(const struct paging *paging)
+{
+    return (paging->efer & EFER_LMA) && !(paging->cr4 & CR4_LA57);
+}
+
+bool paging_trail(const struct guest_mem *mem, const struct paging *paging, uint64_t linear,
+                  uint32_t access, uint64_t *gpa, struct walk_trail *trail)
+{
+    trail->cr0 = paging->cr0;
+    trail->cr3 = paging->cr3;
+    trail->cr4 = paging->cr4;
+    trail->efer = paging->efer;
+    return four_levels(paging) && walk_long_mode(mem, paging, linear, access, gpa, trail);
+}
+
 bool paging_walk(const struct guest_mem *mem, const struct paging *paging, uint64_t linear,
                  uint32_t access, uint64_t *gpa, uint32_t *error)
 {
@@ -158,8 +187,8 @@ bool paging_walk(const struct guest_mem *mem, const struct paging *paging, uint6
         *gpa = linear;
         return true;
     }
-    bool four_levels = (paging->efer & EFER_LMA) && !(paging->cr4 & CR4_LA57);
-    if (four_levels && !(access & WALK_PEEK) && walk_long_mode(mem, paging, linear, access, gpa))
+    if (four_levels(paging) && !(access & WALK_PEEK) &&
+        walk_long_mode(mem, paging, linear, access, gpa, NULL))
         return true;
     struct walk walk = {.mem = mem, .paging = paging, .linear = linear, .access = access};
     uint64_t table;

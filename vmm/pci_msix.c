@@ -12,7 +12,8 @@
 
 static uint32_t control(const struct pci_msix *msix)
 {
-    return pci_get(msix->device, msix->capability + CONTROL, 2);
+    const uint8_t *at = msix->device->config + msix->capability + CONTROL;
+    return at[0] | (uint32_t)at[1] << 8;
 }
 
 bool pci_msix_enabled(const struct pci_msix *msix)

@@ -25,7 +25,7 @@ static void map_part(struct vmm *vmm, uint32_t mem, uint64_t gpa, uint64_t offse
 /* One capability, which may have to be cut at the PCI hole. */
 static void map_ram(struct vmm *vmm, uint32_t mem, uint64_t size)
 {
-    uint64_t low = GUEST_LOW_LIMIT - vmm->mem.low_size;
+    uint64_t low = guest_low_limit(vmm->config->boot == VMM_BOOT_FIRMWARE) - vmm->mem.low_size;
     if (low > size)
         low = size;
     if (low) {
@@ -76,8 +76,8 @@ void space_unmap_image(const struct vmm_image *image, uint64_t va)
         sys_mem_unmap(SLOT_SELF_PD, va, image_span(image));
 }
 
-static void *map_disk_part(const struct vmm *vmm, uint32_t index, uint64_t va, uint64_t size,
-                           uint32_t flags, const char *what)
+static void *map_part_of_device(const struct vmm *vmm, uint32_t index, uint64_t va, uint64_t size,
+                                uint32_t flags, const char *what)
 {
     uint64_t whole = (size + PAGE - 1) & ~(PAGE - 1);
     int64_t status = sys_mem_map(SLOT_SELF_PD, vmm->args->slot[index], va, 0, whole, flags);
@@ -86,26 +86,52 @@ static void *map_disk_part(const struct vmm *vmm, uint32_t index, uint64_t va, u
     return (void *)va;
 }
 
+static void map_layer(const struct vmm *vmm, uint32_t i, uint64_t va, struct disk_source *source)
+{
+    const struct vmm_disk *disk = &vmm->config->disk[i];
+    source->overlay =
+        map_part_of_device(vmm, VMM_SLOT_DISK_MAP(i), va + VMM_LAYER_AT, disk->overlay_size,
+                           MAP_READ | MAP_WRITE, "the map of a disk's volume");
+    source->image = map_part_of_device(vmm, VMM_SLOT_DISK_IMAGE(i), va + VMM_OVERLAY_AT,
+                                       disk->image.size, MAP_READ, "a disk's image");
+}
+
 struct disk_source space_map_disk(const struct vmm *vmm, uint32_t i)
 {
     const struct vmm_disk *disk = &vmm->config->disk[i];
     uint64_t va = VMM_DISK_VA + i * VMM_DISK_STEP;
     uint32_t memory = VMM_SLOT_DISK_MEMORY(i), peer = VMM_SLOT_DISK_PEER(i);
     struct disk_source source = {0};
-    if (disk->backing == VMM_DISK_CHANNEL) {
-        source.memory = map_disk_part(vmm, memory, va, sizeof(struct blk_channel),
-                                      MAP_READ | MAP_WRITE, "a disk's channel");
-        source.notif = vmm->args->slot[peer];
-        return source;
-    }
     if (disk->image.offset)
         refuse("disk %.15s: an image begins with its memory", disk->target);
+    if (disk->backing != VMM_DISK_IMAGE) {
+        source.memory = map_part_of_device(vmm, memory, va, sizeof(struct blk_channel),
+                                           MAP_READ | MAP_WRITE, "a disk's channel");
+        source.notif = vmm->args->slot[peer];
+        if (disk->backing == VMM_DISK_LAYER)
+            map_layer(vmm, i, va, &source);
+        return source;
+    }
     if (disk->image.size)
         source.memory =
-            map_disk_part(vmm, memory, va, disk->image.size, MAP_READ, "a disk's image");
+            map_part_of_device(vmm, memory, va, disk->image.size, MAP_READ, "a disk's image");
     if (disk->overlay_size)
-        source.overlay = map_disk_part(vmm, peer, va + VMM_OVERLAY_AT, disk->overlay_size,
-                                       MAP_READ | MAP_WRITE, "a disk's overlay");
+        source.overlay = map_part_of_device(vmm, peer, va + VMM_OVERLAY_AT, disk->overlay_size,
+                                            MAP_READ | MAP_WRITE, "a disk's overlay");
+    return source;
+}
+
+struct net_source space_map_net(const struct vmm *vmm, uint32_t i)
+{
+    const struct vmm_net *net = &vmm->config->net[i];
+    uint64_t va = VMM_NET_VA + i * VMM_NET_STEP;
+    struct net_source source = {.notif = vmm->args->slot[VMM_SLOT_NET_SWITCH(i)]};
+    source.channel = map_part_of_device(vmm, VMM_SLOT_NET_CHANNEL(i), va, net->channel_size,
+                                        MAP_READ | MAP_WRITE, "an interface's channel");
+    if (net->bounce_size)
+        source.bounce =
+            map_part_of_device(vmm, VMM_SLOT_NET_BOUNCE(i), va + VMM_BOUNCE_AT, net->bounce_size,
+                               MAP_READ | MAP_WRITE, "an interface's memory");
     return source;
 }
 

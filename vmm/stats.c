@@ -20,6 +20,7 @@ void stats_refresh(struct vmm *vmm, bool paused)
     __atomic_fetch_add(&stats->sequence, 1, __ATOMIC_ACQ_REL);
     stats->vcpu_count = vmm->config->vcpus;
     stats->balloon_pages = balloon;
+    stats->dirty = vmm->dirty;
     for (uint32_t i = 0; i < vmm->config->vcpus; i++) {
         const struct vmm_vcpu *vcpu = &vmm->vcpu[i];
         stats->vcpu[i].state = paused ? STATE_SUSPENDED : vcpu->page->run_state;

@@ -43,6 +43,7 @@ void vcpu_create_all(struct vmm *vmm)
             refuse("vCPU %u cannot be made: status %lld", i, (long long)status);
         emul_init(&vcpu->emul, vcpu->page, &vmm->mem, &bus, vcpu, vmm->phys_bits);
         vcpu->page->tsc_offset = vmm->machine.tsc_offset;
+        vcpu->page->tsc_scale = vmm->machine.tsc_scale;
         vcpu->page->tsc_aux = 0;
         vcpu->page->dirty |= VCPU_GROUP_TIME;
         status = sys_vcpu_set(vcpu->slot, VCPU_GROUP_TIME);

@@ -47,7 +47,7 @@ static void exit_pio(struct vmm_vcpu *vcpu)
         uint64_t mask = size == 4 ? ~0ull : alu_mask(size);
         page->gpr[GPR_RAX] = (page->gpr[GPR_RAX] & ~mask) | value;
     } else {
-        machine_pio_write(machine, port, size, (uint32_t)(page->gpr[GPR_RAX] & alu_mask(size)));
+        machine_pio_write(machine, port, size, (uint32_t)page->gpr[GPR_RAX]);
     }
     page->dirty |= VCPU_GROUP_CORE;
     bool plain = !(page->rflags & (RFLAGS_TF | RFLAGS_RF)) && !(page->block & VCPU_BLOCK_SHADOW);
@@ -209,7 +209,8 @@ static void exit_eoi(struct vmm_vcpu *vcpu)
 
 static void exit_hlt_if0(struct vmm_vcpu *vcpu)
 {
-    if (!vcpu->hlt_reported)
+    /* Others could kick it: with KVM's spinlocks that is how a CPU waits. */
+    if (!vcpu->hlt_reported && vcpu->vmm->config->vcpus == 1)
         log_line("vCPU %u halted with interrupts off", vcpu->index);
     vcpu->hlt_reported = true;
 }

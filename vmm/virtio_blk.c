@@ -246,7 +246,7 @@ static bool can_start(const struct virtio_blk *blk)
 /* Takes requests of all queues in turn, as long as there is room for them. After some it lets
  * others have the lock: a guest that never stops asking must not keep its VMM from the manager's
  * orders. */
-static void pump(struct virtio_blk *blk)
+static void blk_take(struct virtio_blk *blk)
 {
     unsigned empty = 0;
     for (unsigned taken = 0; can_start(blk) && empty < blk->type.queues; taken++) {
@@ -263,9 +263,20 @@ static void pump(struct virtio_blk *blk)
             empty++;
         }
     }
+    blk->blocked = empty < blk->type.queues;
     disk_ring(blk->disk);
+}
+
+static void blk_answer(struct virtio_blk *blk)
+{
     for (; blk->answered; blk->answered &= blk->answered - 1)
         virtio_interrupt(&blk->virtio, (unsigned)__builtin_ctz(blk->answered));
+}
+
+static void pump(struct virtio_blk *blk)
+{
+    blk_take(blk);
+    blk_answer(blk);
 }
 
 static void blk_notify(void *dev, unsigned queue)
@@ -274,9 +285,12 @@ static void blk_notify(void *dev, unsigned queue)
     pump(dev);
 }
 
+/* Queues that were empty are not looked at: the guest rings when it puts something in. */
 void virtio_blk_event(struct virtio_blk *blk)
 {
-    pump(blk);
+    if (blk->blocked)
+        blk_take(blk);
+    blk_answer(blk);
 }
 
 static void blk_go_on(void *owner)

@@ -21,7 +21,8 @@ struct virtio_blk {
     uint64_t lost;     /* of them, those of before a reset: nobody waits for the answer */
     uint32_t answered; /* queues that may want an interrupt */
     uint32_t next_queue;
-    bool held; /* request[held_tag] waits for a limit; `next` is what it asks */
+    bool blocked; /* queues may hold what there was no room for */
+    bool held;    /* request[held_tag] waits for a limit; `next` is what it asks */
     uint32_t held_tag;
     struct virtio_blk_request request[DISK_REQUESTS];
     struct disk_request next;

@@ -11,7 +11,8 @@
 #define ISR_PAGE    1u
 #define DEVICE_PAGE 2u
 #define MEMORY_SIZE (4 * PAGE)
-#define NOTIFY_STEP 4u /* notify_off_multiplier: ports a queue */
+#define NOTIFY_STEP 4u  /* notify_off_multiplier: ports a queue */
+#define NOTIFY_MIN  16u /* ports */
 
 #define ISR_QUEUE  1u
 #define ISR_CONFIG 2u
@@ -67,16 +68,24 @@ static bool usable(const struct virtio_pci *virtio)
            pci_is_master(&virtio->pci);
 }
 
+static bool popped(struct virtio_pci *virtio, unsigned queue, bool found)
+{
+    const char *broken = virtio->queue[queue].ring.broken;
+    if (!found && broken)
+        virtio_fail(virtio, broken);
+    return found;
+}
+
 bool virtio_pop(struct virtio_pci *virtio, unsigned queue, struct vq_chain *chain)
 {
-    struct virtqueue *ring = &virtio->queue[queue].ring;
-    if (!usable(virtio))
-        return false;
-    if (virtqueue_pop(ring, chain))
-        return true;
-    if (ring->broken)
-        virtio_fail(virtio, ring->broken);
-    return false;
+    return usable(virtio) &&
+           popped(virtio, queue, virtqueue_pop(&virtio->queue[queue].ring, chain));
+}
+
+bool virtio_pop_quiet(struct virtio_pci *virtio, unsigned queue, struct vq_chain *chain)
+{
+    return usable(virtio) &&
+           popped(virtio, queue, virtqueue_pop_quiet(&virtio->queue[queue].ring, chain));
 }
 
 void virtio_push(struct virtio_pci *virtio, unsigned queue, const struct vq_chain *chain,
@@ -308,7 +317,9 @@ void virtio_pci_init(struct virtio_pci *virtio, struct pci_bus *bus, unsigned sl
                                     .class_code = type->class_code,
                                     .revision = 1,
                                     .interrupt_pin = 1};
-    uint32_t notify_size = NOTIFY_STEP * VIRTIO_QUEUES;
+    uint32_t notify_size = NOTIFY_MIN;
+    while (notify_size < NOTIFY_STEP * type->queues)
+        notify_size *= 2;
     memset(virtio, 0, sizeof *virtio);
     virtio->machine = bus->machine;
     virtio->type = type;

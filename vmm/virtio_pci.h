@@ -10,7 +10,7 @@
 #include "vmm/pci_msix.h"
 #include "vmm/virtqueue.h"
 
-#define VIRTIO_QUEUES      4u
+#define VIRTIO_QUEUES      17u /* at most: a network card's pairs, and its control queue */
 #define VIRTIO_CONFIG_SIZE 64u
 
 #define VIRTIO_F_INDIRECT_DESC (1ull << 28)
@@ -90,6 +90,8 @@ static inline bool virtio_has(const struct virtio_pci *virtio, uint64_t feature)
 
 /* Next chain of a queue, while the driver is up. A broken queue makes the device need a reset. */
 bool virtio_pop(struct virtio_pci *virtio, unsigned queue, struct vq_chain *chain);
+/* The same by virtqueue_pop_quiet(). */
+bool virtio_pop_quiet(struct virtio_pci *virtio, unsigned queue, struct vq_chain *chain);
 void virtio_push(struct virtio_pci *virtio, unsigned queue, const struct vq_chain *chain,
                  uint32_t written);
 /* After a batch of pushes. */

@@ -164,10 +164,10 @@ static bool walk(struct virtqueue *queue, struct vq_chain *chain)
 
 /* Entries that the driver has made available. Without any, asks to be notified about the next one,
  * and looks again, since it may have come in between. */
-static uint16_t available(struct virtqueue *queue)
+static uint16_t available(struct virtqueue *queue, bool ask)
 {
     uint16_t count = (uint16_t)(load16(avail_idx(queue)) - queue->next_avail);
-    if (count || !queue->event_idx)
+    if (count || !queue->event_idx || !ask)
         return count;
     store16(avail_event(queue), queue->next_avail);
     __atomic_thread_fence(
@@ -175,11 +175,11 @@ static uint16_t available(struct virtqueue *queue)
     return (uint16_t)(load16(avail_idx(queue)) - queue->next_avail);
 }
 
-bool virtqueue_pop(struct virtqueue *queue, struct vq_chain *chain)
+static bool pop_chain(struct virtqueue *queue, struct vq_chain *chain, bool ask)
 {
     if (!queue->enabled || queue->broken)
         return false;
-    uint16_t count = available(queue);
+    uint16_t count = available(queue, ask);
     if (count == 0)
         return false;
     if (count > queue->size)
@@ -197,17 +197,44 @@ bool virtqueue_pop(struct virtqueue *queue, struct vq_chain *chain)
     return true;
 }
 
-void virtqueue_push(struct virtqueue *queue, uint16_t head, uint32_t written)
+bool virtqueue_pop(struct virtqueue *queue, struct vq_chain *chain)
+{
+    return pop_chain(queue, chain, true);
+}
+
+bool virtqueue_pop_quiet(struct virtqueue *queue, struct vq_chain *chain)
+{
+    return pop_chain(queue, chain, false);
+}
+
+void virtqueue_unpop(struct virtqueue *queue, uint16_t n)
+{
+    queue->next_avail = (uint16_t)(queue->next_avail - n);
+}
+
+void virtqueue_put(struct virtqueue *queue, uint16_t ahead, uint16_t head, uint32_t written)
 {
     if (!queue->enabled || queue->broken)
         return;
-    uint8_t *entry = queue->used + 4 + 8 * (queue->next_used & (queue->size - 1u));
-    volatile uint32_t *fields = (volatile void *)entry;
+    uint32_t number = (uint16_t)(queue->next_used + ahead) & (queue->size - 1u);
+    volatile uint32_t *fields = (volatile void *)(queue->used + 4 + 8 * number);
     fields[0] = head;
     fields[1] = written;
-    queue->next_used++;
-    __atomic_thread_fence(__ATOMIC_RELEASE); /* the entry, and the data, before the index */
+}
+
+void virtqueue_publish(struct virtqueue *queue, uint16_t n)
+{
+    if (!queue->enabled || queue->broken)
+        return;
+    queue->next_used = (uint16_t)(queue->next_used + n);
+    __atomic_thread_fence(__ATOMIC_RELEASE); /* the entries, and the data, before the index */
     store16(queue->used + 2, queue->next_used);
+}
+
+void virtqueue_push(struct virtqueue *queue, uint16_t head, uint32_t written)
+{
+    virtqueue_put(queue, 0, head, written);
+    virtqueue_publish(queue, 1);
 }
 
 bool virtqueue_wants_interrupt(struct virtqueue *queue)

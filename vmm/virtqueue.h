@@ -47,8 +47,17 @@ void virtqueue_disable(struct virtqueue *queue);
 /* Takes the next available chain. false: there is none (the driver will notify when there is one),
  * or the queue is broken. */
 bool virtqueue_pop(struct virtqueue *queue, struct vq_chain *chain);
+/* The same, but does not ask for a notification when there is none: for queues that are looked at
+ * often enough for another reason. With event index only; without, drivers always notify. */
+bool virtqueue_pop_quiet(struct virtqueue *queue, struct vq_chain *chain);
+/* The last n chains that were popped, and not pushed, are available again. */
+void virtqueue_unpop(struct virtqueue *queue, uint16_t n);
 /* Gives a chain back with written bytes in its in-buffers. */
 void virtqueue_push(struct virtqueue *queue, uint16_t head, uint32_t written);
+/* The same in two steps, for chains that the driver must see together: puts the chain that will be
+ * number `ahead` of those that virtqueue_publish() shows. */
+void virtqueue_put(struct virtqueue *queue, uint16_t ahead, uint16_t head, uint32_t written);
+void virtqueue_publish(struct virtqueue *queue, uint16_t n);
 /* After a batch of pushes: does the driver want an interrupt? */
 bool virtqueue_wants_interrupt(struct virtqueue *queue);
 

@@ -9,6 +9,7 @@
 #include "vmm/disks.h"
 #include "vmm/emulate.h"
 #include "vmm/guest_mem.h"
+#include "vmm/net.h"
 
 /* Addresses in this process; guest memory is at VMM_GUEST_BASE. */
 #define VMM_VCPU_VA     0x0000300000000000ull /* two pages a vCPU: exit page, XSAVE image */
@@ -19,9 +20,13 @@
 #define VMM_SERIAL_VA   0x0000340000000000ull
 #define VMM_CONSOLE_VA  0x0000340000100000ull
 #define VMM_STATS_VA    0x0000340000200000ull
-#define VMM_DISK_VA     0x0000350000000000ull /* of each: channel or image, overlay */
+#define VMM_DISK_VA     0x0000350000000000ull /* of each: channel or image, map, overlay or image */
 #define VMM_DISK_STEP   0x0000020000000000ull
+#define VMM_LAYER_AT    0x0000000100000000ull
 #define VMM_OVERLAY_AT  0x0000010000000000ull
+#define VMM_NET_VA      0x0000360000000000ull /* of each: channel, bounce memory */
+#define VMM_NET_STEP    0x0000000010000000ull
+#define VMM_BOUNCE_AT   0x0000000008000000ull
 
 /* Own bits of SLOT_NOTIF: doorbells from VMM_CTL_OWN_SHIFT on, then these. */
 #define VMM_BIT_STANDS (1ull << 62) /* a vCPU thread stands still */
@@ -56,6 +61,7 @@ struct vmm {
     uint32_t end_event;
     char end_text[1024];
     struct vmm_stats *stats; /* NULL: the manager wants none */
+    struct vmm_dirty dirty;  /* dirty.c's */
 };
 
 /* --- report.c: to the manager --- */
@@ -80,6 +86,8 @@ const uint8_t *space_map_image(const struct vmm *vmm, uint32_t index, const stru
 void space_unmap_image(const struct vmm_image *image, uint64_t va);
 /* What backs disk number i; refuses what cannot be. */
 struct disk_source space_map_disk(const struct vmm *vmm, uint32_t i);
+/* What interface number i stands on; refuses what cannot be. */
+struct net_source space_map_net(const struct vmm *vmm, uint32_t i);
 /* Firmware below 4 GiB, its last 128 KiB also below 1 MiB. */
 void space_map_firmware(struct vmm *vmm);
 
@@ -110,8 +118,14 @@ enum emul_result task_switch(struct emul *emul);
 /* --- events.c --- */
 /* The first thread's work: until the guest ends, and then until the manager ends this program. */
 _Noreturn void events_run(struct vmm *vmm);
+/* The event thread's (user/bell.h). */
+struct bell *events_bell(void);
 
 /* --- stats.c --- */
 void stats_refresh(struct vmm *vmm, bool paused);
+
+/* --- dirty.c: vmm->dirty --- */
+void dirty_start(struct vmm *vmm);
+void dirty_stop(struct vmm *vmm);
 
 #endif

@@ -8,15 +8,6 @@
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Fields of the VMCS: access rights, entry controls, interruption information, interruptibility. */
-#define ACCESS_TYPE             0x0000fu
-#define ACCESS_S                0x00010u
-#define ACCESS_DPL(a)           ((a) >> 5 & 3u)
-#define ACCESS_P                0x00080u
-#define ACCESS_RESERVED         0xfffe0f00u
-#define ACCESS_L                0x02000u
-#define ACCESS_DB               0x04000u
-#define ACCESS_G                0x08000u
-#define ACCESS_UNUSABLE         0x10000u
 #define ENTRY_GUEST_64BIT       (1u << 9)
 #define INTERRUPTION_TYPE(info) ((info) >> 8 & 7u)
 #define INTERRUPTION_VALID      (1u << 31)

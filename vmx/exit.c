@@ -10,12 +10,12 @@
 #define DR7_GD       (1ull << 13)
 #define DEBUGCTL_LBR (1ull << 0)
 
-const uint8_t vmx_plain[] = {
+const int8_t vmx_plain[] = {
     [VMX_EXIT_CPUID] = VEXIT_CPUID,   [VMX_EXIT_RDMSR] = VEXIT_RDMSR,
     [VMX_EXIT_WRMSR] = VEXIT_WRMSR,   [VMX_EXIT_HLT] = VEXIT_HLT,
     [VMX_EXIT_PAUSE] = VEXIT_PAUSE,   [VMX_EXIT_VMCALL] = VEXIT_HYPERCALL,
     [VMX_EXIT_XSETBV] = VEXIT_XSETBV, [VMX_EXIT_INVD] = VEXIT_SKIP,
-    [VMX_EXIT_WBINVD] = VEXIT_SKIP,
+    [VMX_EXIT_WBINVD] = VEXIT_SKIP,   [VMX_EXIT_IO] = -1,
 };
 
 enum vexit vmx_refuse(struct vcpu *vcpu, uint64_t code, uint64_t info, const char *rule)
@@ -23,23 +23,13 @@ enum vexit vmx_refuse(struct vcpu *vcpu, uint64_t code, uint64_t info, const cha
     vcpu->x.code = code;
     vcpu->x.info = info;
     vcpu->x.rule = rule;
-    vcpu->x.insn_len = vcpu->x.insn_count = 0;
+    vcpu->x.insn_len = 0;
     return VEXIT_INVALID;
 }
 
 static void set_length(struct vcpu *vcpu)
 {
     vcpu->x.insn_len = (uint8_t)vmread32(VMCS_EXIT_INSTRUCTION_LENGTH);
-    vcpu->x.insn_count = 0;
-}
-
-static enum vexit decode_io(struct vcpu *vcpu)
-{
-    struct vexit_info *x = &vcpu->x;
-    set_length(vcpu);
-    qualification_io(vmreadn(VMCS_EXIT_QUALIFICATION), x);
-    x->next_rip = vcpu->rip + x->insn_len;
-    return VEXIT_PIO;
 }
 
 /* An IRET that the exit cut short had already let NMIs in again. */
@@ -49,17 +39,29 @@ static void block_nmi_again(struct vcpu *vcpu)
         vcpu->block |= VCPU_BLOCK_NMI;
 }
 
-static enum vexit decode_ept(struct vcpu *vcpu)
+static enum vexit decode_ept(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 {
     struct vexit_info *x = &vcpu->x;
     uint64_t qualification = vmreadn(VMCS_EXIT_QUALIFICATION);
     qualification_ept(qualification, x);
     x->gpa = vmread64(VMCS_GUEST_PHYSICAL_ADDRESS);
     x->gla = x->gla_valid ? vmreadn(VMCS_GUEST_LINEAR_ADDRESS) : 0;
-    x->insn_len = x->insn_count = 0;
+    x->insn_len = 0;
     if (unlikely(qualification & EPT_NMI_UNBLOCKED))
         block_nmi_again(vcpu);
+    if (unlikely(vmx->eptp & EPTP_DIRTY) && (x->flags & MMIO_PAGEWALK)) {
+        vmx->log_hurts = vcpu->flush = true; /* page tables in ROM: it was no write */
+        return VEXIT_AGAIN;
+    }
     return VEXIT_NPF;
+}
+
+static enum vexit decode_log_full(struct vcpu *vcpu)
+{
+    if (unlikely(vmreadn(VMCS_EXIT_QUALIFICATION) & EPT_NMI_UNBLOCKED))
+        block_nmi_again(vcpu);
+    vmx_log_drain(vcpu);
+    return VEXIT_AGAIN;
 }
 
 /* The CPU has recorded nothing yet: DR6, DR7.GD and DEBUGCTL.LBR change when the exception is
@@ -143,6 +145,8 @@ static enum vexit decode_rare(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t 
     switch (reason) {
     case VMX_EXIT_DR:
         return VEXIT_DR;
+    case VMX_EXIT_LOG_FULL:
+        return decode_log_full(vcpu);
     case VMX_EXIT_TASK_SWITCH:
         return decode_task(vcpu);
     case VMX_EXIT_APIC_WRITE:
@@ -158,7 +162,7 @@ static enum vexit decode_rare(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t 
     case VMX_EXIT_VMFUNC:
         return VEXIT_UD;
     case VMX_EXIT_TRIPLE_FAULT:
-        vcpu->x.insn_len = vcpu->x.insn_count = 0;
+        vcpu->x.insn_len = 0;
         return VEXIT_SHUTDOWN;
     case VMX_EXIT_INIT:
         return VEXIT_AGAIN;
@@ -177,16 +181,16 @@ enum vexit vmx_decode(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason)
 {
     switch (reason) {
     case VMX_EXIT_EXTINT:
+        if (vmx->posted && vmx->direct)
+            vmx->acknowledged = (uint8_t)vmread32(VMCS_EXIT_INTERRUPTION_INFO);
         return VEXIT_INTR;
-    case VMX_EXIT_IO:
-        return decode_io(vcpu);
     case VMX_EXIT_EPT_VIOLATION:
-        return decode_ept(vcpu);
+        return decode_ept(vcpu, vmx);
     case VMX_EXIT_INT_WINDOW:
         return vcpu->irq.state == IRQ_WINDOW ? VEXIT_WINDOW : VEXIT_AGAIN;
     case VMX_EXIT_PREEMPTION_TIMER:
-        vmwrite32(VMCS_PREEMPTION_TIMER, TIMER_IDLE);
-        return VEXIT_TIMER;
+        vmwrite32(VMCS_PREEMPTION_TIMER, vmx_caps.timer_idle);
+        return vcpu->lapic.due - 1 < rdtsc() ? VEXIT_TIMER : VEXIT_INTR; /* 0: none */
     case VMX_EXIT_EOI:
         vcpu->x.vector = (uint8_t)vmreadn(VMCS_EXIT_QUALIFICATION);
         return VEXIT_EOI;

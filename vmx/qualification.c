@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "vmx/qualification.h"
 
-#define IO_SIZE   0x7u
-#define IO_IN     (1u << 3)
-#define IO_STRING (1u << 4)
-#define IO_REP    (1u << 5)
-
 #define EPT_WRITE       (1u << 1)
 #define EPT_FETCH       (1u << 2)
 #define EPT_GLA_VALID   (1u << 7)
@@ -21,15 +16,6 @@ struct cr_access qualification_cr(uint64_t qualification)
                               .type = qualification >> 4 & 3,
                               .gpr = qualification >> 8 & 0xf,
                               .source = (uint16_t)(qualification >> 16)};
-}
-
-void qualification_io(uint64_t qualification, struct vexit_info *x)
-{
-    uint32_t q = (uint32_t)qualification;
-    x->port = (uint16_t)(q >> 16);
-    x->size = (uint8_t)((q & IO_SIZE) + 1);
-    x->flags = (uint8_t)((q & IO_IN ? PIO_IN : 0) | (q & IO_STRING ? PIO_STRING : 0) |
-                         (q & IO_REP ? PIO_REP : 0));
 }
 
 void qualification_ept(uint64_t qualification, struct vexit_info *x)

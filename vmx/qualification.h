@@ -12,8 +12,14 @@ struct cr_access {
 };
 
 struct cr_access qualification_cr(uint64_t qualification);
-/* x->port, size, flags. */
-void qualification_io(uint64_t qualification, struct vexit_info *x);
+/* x->port, size, flags: IN, string and REP stand in bits 3 to 5 in the order of PIO_*. */
+static inline void qualification_io(uint64_t qualification, struct vexit_info *x)
+{
+    uint32_t q = (uint32_t)qualification;
+    x->port = (uint16_t)(q >> 16);
+    x->size = (uint8_t)((q & 7) + 1);
+    x->flags = q >> 3 & (PIO_IN | PIO_STRING | PIO_REP);
+}
 /* x->flags, gla_valid. */
 void qualification_ept(uint64_t qualification, struct vexit_info *x);
 /* x->task. */

@@ -80,13 +80,10 @@ void vmx_save(struct vcpu *vcpu, struct vcpu_page *to, uint32_t groups)
 {
     struct vmx_vcpu *vmx = vmx_of(vcpu);
     bool clear = vmcs_hold(vmx);
-    if (groups & VCPU_GROUP_CORE) {
-        to->gpr[GPR_RSP] = vmreadn(VMCS_GUEST_RSP);
-        to->rflags = vmreadn(VMCS_GUEST_RFLAGS);
-    }
     if (groups & VCPU_GROUP_CODE) {
-        save_segment(to, SEG_CS);
-        save_segment(to, SEG_SS);
+        to->seg[SEG_CS].base = vmreadn(VMCS_GUEST_BASE(SEG_CS));
+        to->seg[SEG_CS].attr = segment_attr(vmread32(VMCS_GUEST_ACCESS(SEG_CS)));
+        to->seg[SEG_SS].attr = segment_attr(vmread32(VMCS_GUEST_ACCESS(SEG_SS)));
     }
     if (groups & VCPU_GROUP_SEGS)
         save_segments(to);
@@ -147,9 +144,13 @@ static int64_t load_held(struct vmx_vcpu *vmx, const struct vcpu_page *from, uin
     if (groups & VCPU_GROUP_DEBUG) {
         set_dr6(vmx, from->dr6);
         vmwriten(VMCS_GUEST_DR7, from->dr7);
+        vmx->armed = (from->dr7 & DR7_ENABLES) != 0;
     }
-    if (groups & VCPU_GROUP_TIME)
+    if (groups & VCPU_GROUP_TIME) {
         vmwrite64(VMCS_TSC_OFFSET, from->tsc_offset);
+        if (vmx_caps.tsc_scaling)
+            vmwrite64(VMCS_TSC_MULTIPLIER, from->tsc_scale ? from->tsc_scale : TSC_MULTIPLIER_ONE);
+    }
     return groups & VCPU_GROUP_SYSCALL ? load_syscall(vmx, from) : OK;
 }
 
@@ -164,13 +165,21 @@ int64_t vmx_load(struct vcpu *vcpu, const struct vcpu_page *from, uint32_t group
     return status;
 }
 
+/* Those that are nothing but a field of natural width. */
+static const vmcsn_t field_of[VREGS] = {
+    [VREG_RSP] = VMCS_GUEST_RSP,
+    [VREG_RFLAGS] = VMCS_GUEST_RFLAGS,
+    [VREG_FS_BASE] = VMCS_GUEST_BASE(SEG_FS),
+    [VREG_GS_BASE] = VMCS_GUEST_BASE(SEG_GS),
+    [VREG_SYSENTER_ESP] = VMCS_GUEST_SYSENTER_ESP,
+    [VREG_SYSENTER_EIP] = VMCS_GUEST_SYSENTER_EIP,
+};
+
 static uint64_t get_held(const struct vmx_vcpu *vmx, enum vreg which)
 {
+    if (field_of[which].encoding)
+        return vmreadn(field_of[which]);
     switch (which) {
-    case VREG_RSP:
-        return vmreadn(VMCS_GUEST_RSP);
-    case VREG_RFLAGS:
-        return vmreadn(VMCS_GUEST_RFLAGS);
     case VREG_CR0:
         return control_cr0();
     case VREG_CR4:
@@ -191,16 +200,8 @@ static uint64_t get_held(const struct vmx_vcpu *vmx, enum vreg which)
         return vmx->sfmask;
     case VREG_KERNEL_GS_BASE:
         return vmx->inside ? rdmsr(MSR_KERNEL_GS) : vmx->kernel_gs;
-    case VREG_FS_BASE:
-        return vmreadn(VMCS_GUEST_BASE(SEG_FS));
-    case VREG_GS_BASE:
-        return vmreadn(VMCS_GUEST_BASE(SEG_GS));
     case VREG_SYSENTER_CS:
         return vmread32(VMCS_GUEST_SYSENTER_CS);
-    case VREG_SYSENTER_ESP:
-        return vmreadn(VMCS_GUEST_SYSENTER_ESP);
-    case VREG_SYSENTER_EIP:
-        return vmreadn(VMCS_GUEST_SYSENTER_EIP);
     default:
         return ACCESS_DPL(vmread32(VMCS_GUEST_ACCESS(SEG_SS)));
     }
@@ -229,12 +230,6 @@ static void set_msr(const struct vmx_vcpu *vmx, uint64_t *copy, uint32_t msr, ui
 static void set_held(struct vmx_vcpu *vmx, enum vreg which, uint64_t value)
 {
     switch (which) {
-    case VREG_RSP:
-        vmwriten(VMCS_GUEST_RSP, value);
-        break;
-    case VREG_RFLAGS:
-        vmwriten(VMCS_GUEST_RFLAGS, value);
-        break;
     case VREG_CR0:
         (void)control_load(vmx, value, control_cr4());
         break;
@@ -250,20 +245,8 @@ static void set_held(struct vmx_vcpu *vmx, enum vreg which, uint64_t value)
     case VREG_DEBUGCTL:
         vmwrite64(VMCS_GUEST_DEBUGCTL, value);
         break;
-    case VREG_FS_BASE:
-        vmwriten(VMCS_GUEST_BASE(SEG_FS), value);
-        break;
-    case VREG_GS_BASE:
-        vmwriten(VMCS_GUEST_BASE(SEG_GS), value);
-        break;
     case VREG_SYSENTER_CS:
         vmwrite32(VMCS_GUEST_SYSENTER_CS, (uint32_t)value);
-        break;
-    case VREG_SYSENTER_ESP:
-        vmwriten(VMCS_GUEST_SYSENTER_ESP, value);
-        break;
-    case VREG_SYSENTER_EIP:
-        vmwriten(VMCS_GUEST_SYSENTER_EIP, value);
         break;
     default:
         break;
@@ -293,6 +276,9 @@ void vmx_set(struct vcpu *vcpu, enum vreg which, uint64_t value)
         break;
     }
     bool clear = vmcs_hold(vmx);
-    set_held(vmx, which, value);
+    if (field_of[which].encoding)
+        vmwriten(field_of[which], value);
+    else
+        set_held(vmx, which, value);
     vmcs_drop(vmx, clear);
 }

@@ -11,8 +11,9 @@
 #include "virt/msr.h"
 #include "vmx/vmx.h"
 
-#define CR4_VMXE (1ull << 13)
-#define EXC_MC   18u
+#define CR4_VMXE  (1ull << 13)
+#define EXC_MC    18u
+#define GDT_LIMIT (8u * 8 - 1)
 /* #DB and #AC: a guest could make the CPU deliver them without end, with interrupts shut out. */
 #define EXC_ALWAYS ((1u << EXC_DB) | (1u << EXC_AC) | (1u << EXC_MC))
 
@@ -133,7 +134,8 @@ bool vmx_on(struct cpu *cpu)
     *own = (struct virt_cpu){.vmxon = region,
                              .star = rdmsr(MSR_STAR),
                              .lstar = rdmsr(MSR_LSTAR),
-                             .sfmask = rdmsr(MSR_SFMASK)};
+                             .sfmask = rdmsr(MSR_SFMASK),
+                             .gdtr = {GDT_LIMIT, (uint64_t)cpu->gdt}};
     write_cr4(cr4);
     uint64_t pa = kva_to_hpa(region).v;
     bool failed;
@@ -164,22 +166,17 @@ static void vmptrld(const struct vmx_vcpu *vmx)
     ASSERT(!failed);
 }
 
-bool vmcs_hold(struct vmx_vcpu *vmx)
+bool vmcs_load(struct vmx_vcpu *vmx)
 {
-    struct virt_cpu *own = cpu_self()->virt;
-    if (likely(own->current == vmx))
-        return false;
     vmptrld(vmx);
-    own->current = vmx;
+    cpu_self()->virt->current = vmx;
     return vmx->cpu == NULL;
 }
 
-void vmcs_drop(struct vmx_vcpu *vmx, bool clear)
+void vmcs_clear(struct vmx_vcpu *vmx)
 {
-    if (likely(!clear))
-        return;
     vmclear(vmx);
-    vmx->launched = false;
+    vmx->sw = (struct vmx_switch){0};
     cpu_self()->virt->current = NULL;
 }
 
@@ -206,13 +203,13 @@ void vmx_put(struct vcpu *vcpu)
     if (vmx->cpu != cpu_self())
         return;
     vmclear(vmx);
-    vmx->launched = false;
+    vmx->sw = (struct vmx_switch){0};
     vmx->cpu = NULL;
     if (own->current == vmx)
         own->current = NULL;
 }
 
-/* What leave() and the CPU at a VM exit bring back; FS is loaded by whoever goes to ring 3. */
+/* What leave() and the CPU at a VM exit bring back; FS is the running thread's, by enter(). */
 static void write_host(void)
 {
     struct {
@@ -237,11 +234,15 @@ static void write_host(void)
     vmwriten(VMCS_HOST_RIP, (uint64_t)vmx_exit_entry);
 }
 
-void vmcs_write_delivery(const struct vmx_vcpu *vmx)
+void vmcs_write_controls(const struct vmx_vcpu *vmx)
 {
     const struct vmx_caps *c = &vmx_caps;
-    uint32_t secondary = c->secondary | (vmx->direct ? c->delivery : 0);
+    uint32_t secondary = c->secondary | (vmx->direct ? c->delivery : 0) |
+                         (vmx->log && (vmx->eptp & EPTP_DIRTY) ? SECONDARY_PML : 0);
     vmwrite32(VMCS_SECONDARY_CONTROLS, vmx->vpid ? secondary : secondary & ~SECONDARY_VPID);
+    bool posted = vmx->direct && c->posted;
+    vmwrite32(VMCS_PIN_CONTROLS, c->pin | (posted ? PIN_POSTED : 0));
+    vmwrite32(VMCS_EXIT_CONTROLS, c->exit | (posted ? EXIT_ACKNOWLEDGE : 0));
     if (c->msr_bitmaps)
         vmwrite64(VMCS_MSR_BITMAP, kva_to_hpa(vmx->direct ? direct_bitmap : msr_bitmap).v);
 }
@@ -249,10 +250,8 @@ void vmcs_write_delivery(const struct vmx_vcpu *vmx)
 static void write_controls(const struct vmx_vcpu *vmx)
 {
     const struct vmx_caps *c = &vmx_caps;
-    vmwrite32(VMCS_PIN_CONTROLS, c->pin);
     vmwrite32(VMCS_PRIMARY_CONTROLS, c->primary);
-    vmcs_write_delivery(vmx);
-    vmwrite32(VMCS_EXIT_CONTROLS, c->exit);
+    vmcs_write_controls(vmx);
     vmwrite32(VMCS_ENTRY_CONTROLS, c->entry);
     vmwrite32(VMCS_EXCEPTION_BITMAP, EXC_ALWAYS);
     vmwrite32(VMCS_PAGE_FAULT_ERROR_MASK, 0);
@@ -264,6 +263,8 @@ static void write_controls(const struct vmx_vcpu *vmx)
     vmwrite32(VMCS_ENTRY_INTERRUPTION_INFO, 0);
     vmwrite64(VMCS_EPT_POINTER, vmx->eptp);
     vmwrite64(VMCS_TSC_OFFSET, 0);
+    if (c->tsc_scaling)
+        vmwrite64(VMCS_TSC_MULTIPLIER, TSC_MULTIPLIER_ONE);
     vmwriten(VMCS_CR0_MASK, ~c->cr0_guest);
     vmwriten(VMCS_CR4_MASK, ~c->cr4_guest);
     if (c->vpid)
@@ -273,7 +274,15 @@ static void write_controls(const struct vmx_vcpu *vmx)
         vmwrite32(VMCS_TPR_THRESHOLD, 0);
     }
     if (c->timer)
-        vmwrite32(VMCS_PREEMPTION_TIMER, TIMER_IDLE);
+        vmwrite32(VMCS_PREEMPTION_TIMER, c->timer_idle);
+    if (vmx->log) {
+        vmwrite64(VMCS_PML_ADDRESS, kva_to_hpa(vmx->log).v);
+        vmwrite16(VMCS_PML_INDEX, LOG_ENTRIES - 1);
+    }
+    if (c->posted) {
+        vmwrite16(VMCS_POSTED_VECTOR, VEC_POSTED);
+        vmwrite64(VMCS_POSTED_DESCRIPTOR, kva_to_hpa(vmx->posted).v);
+    }
     for (uint32_t i = 0; c->delivery && i < ARRAY_LEN(vmx->eoi_exit); i++)
         vmwrite64(VMCS_EOI_EXIT(i), vmx->eoi_exit[i]);
     if (c->pause_loop) {
@@ -301,7 +310,11 @@ static int64_t make_pages(struct vcpu *vcpu, struct vmx_vcpu *vmx)
         return status;
     vmx->vmcs_pa = kva_to_hpa(vmx->vmcs);
     vmx->vapic = pd_pages(vcpu->obj.payer, 0, &status);
-    return vmx->vapic ? OK : status;
+    if (vmx->vapic && vmx_caps.pml)
+        vmx->log = pd_pages(vcpu->obj.payer, 0, &status);
+    if (status == OK && vmx_caps.posted)
+        vcpu->lapic.irr = vmx->posted = pd_pages(vcpu->obj.payer, 0, &status);
+    return status;
 }
 
 int64_t vmx_vcpu_init(struct vcpu *vcpu)
@@ -334,11 +347,11 @@ int64_t vmx_vcpu_init(struct vcpu *vcpu)
 void vmx_vcpu_fini(struct vcpu *vcpu)
 {
     struct vmx_vcpu *vmx = vmx_of(vcpu);
+    void *pages[] = {vmx->vmcs, vmx->vapic, vmx->log, vmx->posted};
     vpid_free(vmx->vpid);
-    if (vmx->vapic)
-        pd_free_pages(vcpu->obj.payer, vmx->vapic, 0);
-    if (vmx->vmcs)
-        pd_free_pages(vcpu->obj.payer, vmx->vmcs, 0);
+    for (uint32_t i = 0; i < ARRAY_LEN(pages); i++)
+        if (pages[i])
+            pd_free_pages(vcpu->obj.payer, pages[i], 0);
     slab_free(vmx, sizeof(*vmx));
     vcpu->hw = NULL;
 }

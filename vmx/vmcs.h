@@ -26,8 +26,10 @@ typedef struct {
 #define VMCSN(e)  ((vmcsn_t){e})
 
 #define VMCS_VPID                   VMCS16(0x0000)
+#define VMCS_POSTED_VECTOR          VMCS16(0x0002)
 #define VMCS_GUEST_SELECTOR(seg)    VMCS16(0x0800 + 2 * (seg)) /* ES CS SS DS FS GS LDTR TR */
 #define VMCS_GUEST_INTERRUPT_STATUS VMCS16(0x0810)
+#define VMCS_PML_INDEX              VMCS16(0x0812)
 #define VMCS_HOST_ES_SELECTOR       VMCS16(0x0c00)
 #define VMCS_HOST_CS_SELECTOR       VMCS16(0x0c02)
 #define VMCS_HOST_SS_SELECTOR       VMCS16(0x0c04)
@@ -37,10 +39,13 @@ typedef struct {
 #define VMCS_HOST_TR_SELECTOR       VMCS16(0x0c0c)
 
 #define VMCS_MSR_BITMAP             VMCS64(0x2004)
+#define VMCS_PML_ADDRESS            VMCS64(0x200e)
 #define VMCS_TSC_OFFSET             VMCS64(0x2010)
 #define VMCS_VIRTUAL_APIC_ADDRESS   VMCS64(0x2012)
+#define VMCS_POSTED_DESCRIPTOR      VMCS64(0x2016)
 #define VMCS_EPT_POINTER            VMCS64(0x201a)
 #define VMCS_EOI_EXIT(n)            VMCS64(0x201c + 2 * (n))
+#define VMCS_TSC_MULTIPLIER         VMCS64(0x2032)
 #define VMCS_GUEST_PHYSICAL_ADDRESS VMCS64(0x2400)
 #define VMCS_LINK_POINTER           VMCS64(0x2800)
 #define VMCS_GUEST_DEBUGCTL         VMCS64(0x2802)
@@ -166,6 +171,7 @@ static inline void vmwriten(vmcsn_t f, uint64_t value)
 #define PIN_NMI          (1u << 3)
 #define PIN_VIRTUAL_NMIS (1u << 5)
 #define PIN_TIMER        (1u << 6) /* VMX-preemption timer */
+#define PIN_POSTED       (1u << 7) /* process posted interrupts */
 
 /* Primary processor-based controls. */
 #define PRIMARY_INT_WINDOW  (1u << 2)
@@ -197,14 +203,17 @@ static inline void vmwriten(vmcsn_t f, uint64_t value)
 #define SECONDARY_VIRT_INTR    (1u << 9)
 #define SECONDARY_PAUSE_LOOP   (1u << 10)
 #define SECONDARY_INVPCID      (1u << 12)
+#define SECONDARY_PML          (1u << 17)
+#define SECONDARY_TSC_SCALING  (1u << 25)
 
 /* VM-exit controls. */
-#define EXIT_SAVE_DEBUG (1u << 2)
-#define EXIT_HOST_64BIT (1u << 9)
-#define EXIT_SAVE_PAT   (1u << 18)
-#define EXIT_LOAD_PAT   (1u << 19)
-#define EXIT_SAVE_EFER  (1u << 20)
-#define EXIT_LOAD_EFER  (1u << 21)
+#define EXIT_SAVE_DEBUG  (1u << 2)
+#define EXIT_HOST_64BIT  (1u << 9)
+#define EXIT_ACKNOWLEDGE (1u << 15) /* an interrupt that ends the guest has been taken */
+#define EXIT_SAVE_PAT    (1u << 18)
+#define EXIT_LOAD_PAT    (1u << 19)
+#define EXIT_SAVE_EFER   (1u << 20)
+#define EXIT_LOAD_EFER   (1u << 21)
 
 /* VM-entry controls. */
 #define ENTRY_LOAD_DEBUG  (1u << 2)
@@ -272,7 +281,8 @@ enum vmx_exit {
     VMX_EXIT_WBINVD = 54,
     VMX_EXIT_XSETBV = 55,
     VMX_EXIT_APIC_WRITE = 56,
-    VMX_EXIT_VMFUNC = 59
+    VMX_EXIT_VMFUNC = 59,
+    VMX_EXIT_LOG_FULL = 62
 };
 #define VMX_EXIT_ENTRY_FAILED (1u << 31)
 

@@ -8,6 +8,8 @@
 #include "vmx/controls.h"
 #include "vmx/vmx.h"
 
+#define MSR_MISC_ENABLE     0x1a0u
+#define MISC_FAST_STRINGS   (1ull << 0)
 #define MSR_FEATURE_CONTROL 0x3au
 #define FEATURE_LOCKED      (1ull << 0)
 #define FEATURE_VMX         (1ull << 2) /* outside SMX */
@@ -26,6 +28,7 @@
 #define EPT_2M            (1ull << 16)
 #define EPT_1G            (1ull << 17)
 #define EPT_INVEPT        (1ull << 20)
+#define EPT_DIRTY         (1ull << 21)
 #define EPT_INVEPT_SINGLE (1ull << 25)
 #define EPT_INVEPT_ALL    (1ull << 26)
 #define EPTP_WRITE_BACK   6ull
@@ -33,12 +36,15 @@
 
 #define CR0_PE (1ull << 0)
 #define CR0_PG (1ull << 31)
-/* MP, EM, TS, WP, AM; PE and PG where unrestricted. Not CD, NW: they would reach the real caches;
- * not NE: must be 1. */
-#define CR0_GUEST 0x0005000eull
+/* MP, EM, TS, ET, WP, AM; PE and PG where unrestricted. Not CD, NW: they would reach the real
+ * caches; not NE: must be 1. ET is 1 whatever is written: masked, a 0 would exit again and again.
+ */
+#define CR0_GUEST 0x0005001eull
 /* VME, PVI, TSD, DE, PSE, PAE, PGE, PCE, OSFXSR, OSXMMEXCPT, UMIP, FSGSBASE, PCIDE, OSXSAVE, SMEP,
  * SMAP, PKE, LA57. Not MCE: without it a machine check would stop the machine. */
 #define CR4_GUEST 0x00771fbfull
+
+#define BOCHS_LONGEST 50000u /* TSC cycles, 1 ms there */
 
 #define PIN_NEEDED (PIN_EXTINT | PIN_NMI | PIN_VIRTUAL_NMIS)
 #define PRIMARY_NEEDED                                                               \
@@ -52,8 +58,6 @@
 
 struct vmx_caps vmx_caps;
 
-/* Accessed and dirty bits stay off: with them the CPU's walks of guest page tables count as writes,
- * which firmware with page tables in ROM could not bear, and nobody reads them. */
 static struct pt_format ept_format = {
     .table = 0x7, /* read, write, execute */
     .leaf = 0,
@@ -63,6 +67,7 @@ static struct pt_format ept_format = {
     .write = 0x2,
     .exec = 0x4,
     .noexec = 0,
+    .dirty = 0x200,   /* while EPTP_DIRTY is set */
     .uncached = 0x00, /* memory type in bits 5:3 */
     .wc = 0x08,
     .writeback = 0x30,
@@ -97,26 +102,27 @@ static bool controls(const char *name, uint32_t msr, uint32_t needed, uint32_t w
     return false;
 }
 
-/* Bochs delivers a virtual interrupt that is pending whenever one of the host comes, whatever IF is
- * (seen in its source, and in Linux guests that deadlock). */
+/* Off in Bochs: of two Linux guests on one CPU one deadlocked there (docs/caveats.md). */
 static bool delivery_wanted(void)
 {
     if (cmdline_has("novirtintr"))
         return false;
     if (!features.bochs || cmdline_has("virtintr"))
         return true;
-    kprintf("vmx: this is Bochs, which ignores IF when it delivers interrupts: software does\n");
+    kprintf("vmx: this is Bochs: interrupts are delivered by software\n");
     return false;
 }
 
 /* Virtual-interrupt delivery, for guests in x2APIC mode: their EOIs need the MSR bitmap to pass. */
-static void find_delivery(struct vmx_caps *c)
+static void find_delivery(struct vmx_caps *c, uint32_t exits)
 {
     uint32_t all = SECONDARY_X2APIC | SECONDARY_VIRT_INTR | SECONDARY_APIC_REGS;
     uint32_t needed = SECONDARY_X2APIC | SECONDARY_VIRT_INTR;
     bool can = (c->secondary & needed) == needed && c->tpr_shadow && c->msr_bitmaps;
     c->delivery = can ? c->secondary & all : 0;
     c->secondary &= ~all;
+    c->posted = can && (c->pin & PIN_POSTED) && (exits & EXIT_ACKNOWLEDGE);
+    c->pin &= ~PIN_POSTED;
 }
 
 static bool find_controls(void)
@@ -130,11 +136,14 @@ static bool find_controls(void)
     second |= cmdline_has("nounrestricted") ? 0 : SECONDARY_UNRESTRICTED;
     second |= cmdline_has("novpid") ? 0 : SECONDARY_VPID;
     second |= cmdline_has("nopausefilter") ? 0 : SECONDARY_PAUSE_LOOP;
+    second |= cmdline_has("notscscaling") ? 0 : SECONDARY_TSC_SCALING;
+    second |= cmdline_has("nopml") ? 0 : SECONDARY_PML;
     second |= delivery_wanted() ? SECONDARY_X2APIC | SECONDARY_VIRT_INTR : 0;
     second |= cmdline_has("noapicregs") ? 0 : SECONDARY_APIC_REGS;
     /* Without true controls CR3 accesses would exit. */
-    uint32_t timer = cmdline_has("nopreempttimer") ? 0 : PIN_TIMER;
-    if (!controls("pin-based", first, PIN_NEEDED, timer, 0, &c->pin) ||
+    uint32_t pin = cmdline_has("nopreempttimer") ? 0 : PIN_TIMER;
+    pin |= cmdline_has("nopostedintr") ? 0 : PIN_POSTED;
+    if (!controls("pin-based", first, PIN_NEEDED, pin, 0, &c->pin) ||
         !controls("primary", first + 1, PRIMARY_NEEDED, tpr | bitmaps,
                   PRIMARY_CR3_LOAD | PRIMARY_CR3_STORE, &c->primary) ||
         !controls("secondary", MSR_VMX_SECONDARY, SECONDARY_NEEDED, second, 0, &c->secondary) ||
@@ -147,8 +156,12 @@ static bool find_controls(void)
     c->vpid = (c->secondary & SECONDARY_VPID) != 0;
     c->pause_loop = (c->secondary & SECONDARY_PAUSE_LOOP) != 0;
     c->timer = (c->pin & PIN_TIMER) != 0;
-    find_delivery(c);
+    c->tsc_scaling = (c->secondary & SECONDARY_TSC_SCALING) != 0;
+    find_delivery(c, (uint32_t)(rdmsr(first + 2) >> 32));
     c->timer_rate = rdmsr(MSR_VMX_MISC) & 0x1f;
+    /* Bochs lets no interrupt of the host end a guest that runs on with IF clear
+     * (docs/caveats.md): there the timer does, for one of the host's to be let in. */
+    c->timer_idle = features.bochs ? BOCHS_LONGEST >> c->timer_rate : UINT32_MAX;
     if (!c->tpr_shadow)
         c->primary |= PRIMARY_CR8_LOAD | PRIMARY_CR8_STORE;
     c->primary &= ~(PRIMARY_INT_WINDOW | PRIMARY_NMI_WINDOW);
@@ -165,6 +178,9 @@ static bool find_ept(void)
         return false;
     }
     vmx_caps.eptp_bits = EPTP_WRITE_BACK | EPTP_WALK_4;
+    vmx_caps.dirty = (cap & EPT_DIRTY) && !cmdline_has("noeptdirty");
+    vmx_caps.pml = vmx_caps.dirty && (vmx_caps.secondary & SECONDARY_PML);
+    vmx_caps.secondary &= ~SECONDARY_PML; /* a vCPU's own */
     vmx_caps.invept_single = (cap & EPT_INVEPT_SINGLE) != 0;
     ept_format.max_level = cap & EPT_2M ? cap & EPT_1G ? 3 : 2 : 1;
     return true;
@@ -213,11 +229,16 @@ static bool vmx_probe(void)
     virt_assists |= ASSIST_NEXT_RIP | (c->unrestricted ? ASSIST_UNRESTRICTED : 0) |
                     (c->vpid ? ASSIST_FLUSH_ASID : 0) | (c->pause_loop ? ASSIST_PAUSE_FILTER : 0) |
                     (c->timer ? ASSIST_PREEMPT_TIMER : 0) | (c->delivery ? ASSIST_VIRT_INTR : 0) |
-                    (c->delivery & SECONDARY_APIC_REGS ? ASSIST_APIC_REGS : 0);
+                    (c->delivery & SECONDARY_APIC_REGS ? ASSIST_APIC_REGS : 0) |
+                    (c->tsc_scaling ? ASSIST_TSC_SCALING : 0) | (c->dirty ? ASSIST_DIRTY : 0) |
+                    (c->pml ? ASSIST_PML : 0) | (c->posted ? ASSIST_POSTED_INTR : 0) |
+                    (rdmsr(MSR_MISC_ENABLE) & MISC_FAST_STRINGS ? ASSIST_FAST_STRINGS : 0);
     kprintf("vmx: unrestricted guest %d, VPID %d, TPR shadow %d, MSR bitmap %d, pause %d\n",
             c->unrestricted, c->vpid, c->tpr_shadow, c->msr_bitmaps, c->pause_loop);
-    kprintf("vmx: timer %d, interrupt delivery %d, APIC registers %d, pages up to %s\n", c->timer,
-            c->delivery != 0, (c->delivery & SECONDARY_APIC_REGS) != 0,
+    kprintf("vmx: timer %d, interrupt delivery %d, APIC registers %d, posted interrupts %d\n",
+            c->timer, c->delivery != 0, (c->delivery & SECONDARY_APIC_REGS) != 0, c->posted);
+    kprintf("vmx: TSC scaling %d, dirty bits %d, PML %d, pages up to %s\n", c->tsc_scaling,
+            c->dirty, c->pml,
             ept_format.max_level == 3   ? "1 GiB"
             : ept_format.max_level == 2 ? "2 MiB"
                                         : "4 KiB");

@@ -15,15 +15,20 @@ struct vmx_caps {
     uint64_t cr0_guest, cr4_guest; /* bits that a guest changes without an exit */
     uint64_t eptp_bits;
     uint64_t barriers; /* not 0: mitigate_exit() and mitigate_vmexit() have work */
-    bool unrestricted, vpid, tpr_shadow, msr_bitmaps, pause_loop, timer;
+    bool unrestricted, vpid, tpr_shadow, msr_bitmaps, pause_loop, timer, tsc_scaling, dirty, pml,
+        posted;
     /* Secondary controls of a vCPU whose interrupts the CPU delivers; 0: it cannot. */
     uint32_t delivery;
     uint8_t timer_rate; /* TSC bit whose changes the preemption timer counts */
+    /* Its longest time; ends the guest sooner or later, and nothing comes of it. */
+    uint32_t timer_idle;
     bool invept_single;
 };
 extern struct vmx_caps vmx_caps;
 
-#define TIMER_IDLE UINT32_MAX /* ends the guest sooner or later, and nothing comes of it */
+#define EPTP_DIRTY         (1ull << 6)
+#define LOG_ENTRIES        512u
+#define TSC_MULTIPLIER_ONE (1ull << 48)
 
 struct vmx_vcpu;
 struct virt_cpu {
@@ -31,30 +36,48 @@ struct virt_cpu {
     struct vmx_vcpu *current;     /* whose VMCS is current here; NULL: none */
     uint64_t cstar;               /* what is in the MSR */
     uint64_t star, lstar, sfmask; /* (c) the host's */
+    struct {
+        uint16_t limit;
+        uint64_t base;
+    } __attribute__((packed)) gdtr; /* (c) */
 };
+
+/* What the world switch itself keeps; run.S knows the offsets. */
+struct vmx_switch {
+    uint64_t host_rsp; /* as in the VMCS; 0: not known */
+    bool launched;
+};
+_Static_assert(__builtin_offsetof(struct vmx_switch, launched) == 8, "as in run.S");
 
 /* The vendor's part of a vCPU. */
 struct vmx_vcpu {
+    struct vmx_switch sw;
     void *vmcs;
     hpa_t vmcs_pa;
     uint8_t *vapic;        /* virtual-APIC page: the TPR, whether the CPU shadows it or not */
     const struct cpu *cpu; /* where the VMCS is active; NULL: clear, in memory */
-    bool launched, inside;
-    bool attention;   /* window_prepare() has something to look at */
-    bool injected;    /* the offered interrupt went in with this entry */
-    bool dr6_loaded;  /* DR6 of the guest is in the CPU */
-    bool direct;      /* the VMCS lets the CPU deliver interrupts, see struct vlapic */
-    bool mode_lacked; /* CR0 wants what only unrestricted guest gives: entries fail */
-    uint16_t vpid;    /* 0: none */
-    uint64_t eptp;
+    bool inside;
+    bool attention;       /* window_prepare() has something to look at */
+    bool injected;        /* the offered interrupt went in with this entry */
+    bool dr6_loaded;      /* DR6 of the guest is in the CPU */
+    bool armed;           /* DR7, outside the CPU, enables breakpoints */
+    bool direct;          /* the VMCS lets the CPU deliver interrupts, see struct vlapic */
+    bool log_hurts;       /* the guest's page tables are not to be written: no log */
+    uint8_t acknowledged; /* interrupt of the host that the CPU has taken; 0: none */
+    bool mode_lacked;     /* CR0 wants what only unrestricted guest gives: entries fail */
+    uint16_t vpid;        /* 0: none */
+    uint64_t eptp;        /* with EPTP_DIRTY while writes are told */
+    uint32_t *posted;     /* posted-interrupt descriptor; NULL: the CPU has none */
+    void *log;            /* page-modification log; NULL: the CPU has none */
     /* Copies of what the VMCS holds, to write only what changes. */
     uint32_t primary, interruptibility, threshold;
-    uint64_t rip, host_rsp, host_cr0, host_cr3, eoi_exit[4];
+    uint64_t host_cr0, host_cr3, host_fs, eoi_exit[4];
     /* Registers that VMX does not switch. */
     uint64_t star, lstar, cstar, sfmask, kernel_gs, cr2, dr6;
 };
 _Static_assert(sizeof(struct vmx_vcpu) <= 2048, "one slab object");
 
+#define DR7_ENABLES 0xffull
 static inline struct vmx_vcpu *vmx_of(const struct vcpu *vcpu)
 {
     return vcpu->hw;
@@ -62,15 +85,24 @@ static inline struct vmx_vcpu *vmx_of(const struct vcpu *vcpu)
 
 /* vmcs.c */
 bool vmx_bitmap_init(void); /* MSR bitmaps, the same for all guests */
-/* Secondary controls and MSR bitmap for vmx->direct. */
-void vmcs_write_delivery(const struct vmx_vcpu *vmx);
+/* Controls for vmx->direct and vmx->eptp, and MSR bitmap. */
+void vmcs_write_controls(const struct vmx_vcpu *vmx);
 bool vmx_on(struct cpu *cpu);
 int64_t vmx_vcpu_init(struct vcpu *vcpu);
 void vmx_vcpu_fini(struct vcpu *vcpu);
 void vmx_put(struct vcpu *vcpu);
 /* Makes the VMCS current for a moment; true goes to vmcs_drop(), which clears it again. */
-bool vmcs_hold(struct vmx_vcpu *vmx);
-void vmcs_drop(struct vmx_vcpu *vmx, bool clear);
+bool vmcs_load(struct vmx_vcpu *vmx);
+void vmcs_clear(struct vmx_vcpu *vmx);
+static inline bool vmcs_hold(struct vmx_vcpu *vmx)
+{
+    return unlikely(cpu_self()->virt->current != vmx) && vmcs_load(vmx);
+}
+static inline void vmcs_drop(struct vmx_vcpu *vmx, bool clear)
+{
+    if (unlikely(clear))
+        vmcs_clear(vmx);
+}
 /* The VMCS becomes active on this CPU, with this CPU's host state. */
 void vmcs_activate(struct vmx_vcpu *vmx, struct cpu *cpu);
 
@@ -79,13 +111,17 @@ void vmx_enter(struct vcpu *vcpu);
 void vmx_leave(struct vcpu *vcpu);
 enum vexit vmx_run(struct vcpu *vcpu);
 
+/* Counts what the page-modification log holds, and empties it. */
+void vmx_log_drain(struct vcpu *vcpu);
+
 /* window.c: events on their way in. */
 void vmx_offer(struct vcpu *vcpu);
 void window_prepare(struct vcpu *vcpu, struct vmx_vcpu *vmx);
 void window_interrupted(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason, uint32_t info);
 
-/* exit.c. Reasons of which nothing but the instruction's length is to be known; 0: others. */
-extern const uint8_t vmx_plain[VMX_EXIT_XSETBV + 1];
+/* exit.c. By reason: the exit of an instruction of which nothing but the length is to be known; -1:
+ * I/O, which has a qualification; 0: others. */
+extern const int8_t vmx_plain[VMX_EXIT_XSETBV + 1];
 /* The others: fills vcpu->x. */
 enum vexit vmx_decode(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason);
 enum vexit vmx_refuse(struct vcpu *vcpu, uint64_t code, uint64_t info, const char *rule);
@@ -102,10 +138,7 @@ int64_t vmx_load(struct vcpu *vcpu, const struct vcpu_page *from, uint32_t group
 uint64_t vmx_get(struct vcpu *vcpu, enum vreg which);
 void vmx_set(struct vcpu *vcpu, enum vreg which, uint64_t value);
 
-/* run.S. Loads the guest's general registers from gpr[] and *rax, enters by VMLAUNCH or VMRESUME,
- * stores them back. *host_rsp is what the VMCS holds. 0, or 1: the instruction itself failed. */
-uint64_t vmx_world_switch(uint64_t *gpr, uint64_t *rax, uint64_t launched, uint64_t *host_rsp);
-extern char vmx_exit_entry[];
+extern char vmx_exit_entry[]; /* run.S */
 
 /* The guest-state area of the current VMCS. */
 void vmx_collect(struct vmx_state *s);

@@ -31,6 +31,9 @@ void vmx_offer(struct vcpu *vcpu)
         write_dr6(vmx->dr6);
     } else {
         vmx->dr6 = read_dr6();
+        bool clear = vmcs_hold(vmx);
+        vmx->armed = (vmreadn(VMCS_GUEST_DR7) & DR7_ENABLES) != 0;
+        vmcs_drop(vmx, clear);
         write_dr6(DR6_HOST);
     }
 }
@@ -97,7 +100,7 @@ static void prepare_delivery(const struct vlapic *lapic, struct vmx_vcpu *vmx)
 {
     if (lapic->direct != vmx->direct) {
         vmx->direct = lapic->direct;
-        vmcs_write_delivery(vmx);
+        vmcs_write_controls(vmx);
     }
     if (!lapic->direct)
         return;

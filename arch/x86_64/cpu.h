@@ -41,11 +41,13 @@ struct cpu {
     uint32_t node;            /* (c) SRAT proximity domain */
     struct thread *current;   /* (o) thread whose registers are loaded; NULL: idle */
     struct space *active;     /* (o, read by shoot-down initiators) address space in CR3 */
-    _Atomic uint32_t resched; /* (a) 1: reschedule before leaving the kernel */
+    _Atomic uint32_t resched; /* (a) not 0: reschedule before leaving the kernel */
+    _Atomic bool watches;     /* (a) it looks at resched all the time: no interrupt is needed */
     _Atomic uint32_t section; /* (a) odd while in a fast kernel section; see kernel/quiesce.h */
     _Atomic uint32_t flush_request; /* (a) generation asked by a shoot-down initiator */
     _Atomic uint32_t flush_done;    /* (a) generation this CPU has carried out */
     struct vcpu *_Atomic in_guest;  /* (a) vCPU between entry and exit, NULL otherwise */
+    uint64_t poll_tsc;              /* (o) how long it looks before it halts */
     struct runq *runq;              /* (c) sched/ */
     struct timerq *timerq;          /* (c) sched/ */
     struct virt_cpu *virt;          /* (c) virt/ */
@@ -81,6 +83,7 @@ static inline struct cpu *cpu_self(void)
 #define VEC_RESCHED      0xe1u /* wake-up from another CPU; also kicks a vCPU out of its guest */
 #define VEC_SHOOTDOWN    0xe2u
 #define VEC_IOMMU        0xe3u /* a DMA remapping unit has stopped something */
+#define VEC_POSTED       0xe4u /* a vCPU is to look for posted interrupts: its CPU, if that can */
 #define VEC_SPURIOUS     0xefu
 
 #endif

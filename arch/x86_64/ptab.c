@@ -170,22 +170,32 @@ static int64_t split_leaf(struct ptab *pt, uint64_t *entry, uint32_t level)
     return OK;
 }
 
+/* The leaf over va, or NULL; *level: its own, or where there is none. */
+static uint64_t *leaf_at(const struct ptab *pt, uint64_t va, uint32_t *level)
+{
+    uint64_t *table = pt->root;
+    for (*level = pt->format->levels;; (*level)--) {
+        uint64_t *entry = &table[index_at(va, *level)];
+        if (!present(pt->format, *entry))
+            return NULL;
+        if (is_leaf(pt->format, *entry, *level))
+            return entry;
+        table = table_of(*entry);
+    }
+}
+
 /* Makes sure that no large leaf reaches across `edge`. */
 static int64_t split_at(struct ptab *pt, uint64_t edge)
 {
-    uint64_t *table = pt->root;
-    for (uint32_t level = pt->format->levels; level > 1; level--) {
-        uint64_t *entry = &table[index_at(edge, level)];
-        if (!present(pt->format, *entry) || aligned(edge, level_size(level)))
+    for (;;) {
+        uint32_t level;
+        uint64_t *leaf = leaf_at(pt, edge, &level);
+        if (!leaf || aligned(edge, level_size(level)))
             return OK;
-        if (is_leaf(pt->format, *entry, level)) {
-            int64_t status = split_leaf(pt, entry, level);
-            if (status != OK)
-                return status;
-        }
-        table = table_of(*entry);
+        int64_t status = split_leaf(pt, leaf, level);
+        if (status != OK)
+            return status;
     }
-    return OK;
 }
 
 static bool table_empty(const struct pt_format *f, const uint64_t *table)
@@ -267,27 +277,42 @@ void ptab_destroy(struct ptab *pt, uint64_t limit)
 
 void ptab_clear(struct ptab *pt, uint64_t va)
 {
-    uint64_t *table = pt->root;
-    for (uint32_t level = pt->format->levels; level > 1; level--)
-        table = table_of(table[index_at(va, level)]);
-    store(pt->format, &table[index_at(va, 1)], 0);
+    uint32_t level;
+    store(pt->format, leaf_at(pt, va, &level), 0);
+}
+
+int64_t ptab_dirty(struct ptab *pt, uint64_t va, uint64_t size, bool split)
+{
+    uint64_t end = va + size, dirty = pt->format->dirty;
+    int64_t pages = 0;
+    while (va < end) {
+        uint32_t level;
+        uint64_t *leaf = leaf_at(pt, va, &level);
+        if (leaf && split && level > 1) {
+            int64_t status = split_leaf(pt, leaf, level);
+            if (status != OK)
+                return status;
+            continue;
+        }
+        uint64_t next = MIN((va | (level_size(level) - 1)) + 1, end);
+        /* The CPU may set it meanwhile. */
+        if (leaf && (__atomic_load_n(leaf, __ATOMIC_RELAXED) & dirty) &&
+            (__atomic_fetch_and(leaf, ~dirty, __ATOMIC_RELAXED) & dirty))
+            pages += (int64_t)((next - va) >> PAGE_SHIFT);
+        va = next;
+    }
+    return pages;
 }
 
 bool ptab_lookup(const struct ptab *pt, uint64_t va, hpa_t *pa, uint64_t *leaf, uint64_t *leaf_size)
 {
-    uint64_t *table = pt->root;
-    for (uint32_t level = pt->format->levels; level; level--) {
-        uint64_t entry = table[index_at(va, level)];
-        if (!present(pt->format, entry))
-            return false;
-        if (is_leaf(pt->format, entry, level)) {
-            uint64_t unit = level_size(level);
-            *pa = hpa((entry & PT_ADDRESS & ~(unit - 1)) | (va & (unit - 1)));
-            *leaf = entry & ~(PT_ADDRESS & ~(unit - 1));
-            *leaf_size = unit;
-            return true;
-        }
-        table = table_of(entry);
-    }
-    return false;
+    uint32_t level;
+    const uint64_t *entry = leaf_at(pt, va, &level);
+    if (!entry)
+        return false;
+    uint64_t unit = level_size(level);
+    *pa = hpa((*entry & PT_ADDRESS & ~(unit - 1)) | (va & (unit - 1)));
+    *leaf = *entry & ~(PT_ADDRESS & ~(unit - 1));
+    *leaf_size = unit;
+    return true;
 }

@@ -13,7 +13,8 @@ struct pt_format {
     uint64_t large;                     /* bit that marks a leaf above the last level */
     uint64_t present;                   /* mask that is non-zero in a present entry */
     uint64_t read, write, exec, noexec; /* set for the right (noexec: set for its absence) */
-    uint64_t uncached, wc, writeback;   /* memory type bits; 4 KiB layout */
+    uint64_t dirty; /* in a leaf: set by the CPU when it writes through it; 0: it never does */
+    uint64_t uncached, wc, writeback; /* memory type bits; 4 KiB layout */
     uint64_t
         wc_large; /* the same for 2 MiB and 1 GiB leaves where the position differs (PAT bit) */
     uint64_t
@@ -48,6 +49,10 @@ int64_t ptab_unmap(struct ptab *pt, uint64_t va, uint64_t size, void **free_list
 void ptab_release(struct ptab *pt, void *free_list);
 /* Clears the leaf of one mapped 4 KiB page and keeps the tables. */
 void ptab_clear(struct ptab *pt, uint64_t va);
+/* Counts the pages of 4 KiB in [va, va+size) whose leaves are marked as written, and takes the
+ * marks away; TLBs are the caller's. `split`: large leaves become tables first, so that pages of 4
+ * KiB are told apart. ERR_QUOTA, ERR_NOMEM: no table for that. */
+int64_t ptab_dirty(struct ptab *pt, uint64_t va, uint64_t size, bool split);
 /* Frees all tables of [0, limit) and, if whole, the root. No TLB may hold it. */
 void ptab_destroy(struct ptab *pt, uint64_t limit);
 /* Physical address and leaf bits of va; false: not mapped. */

@@ -1,45 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stddef.h>
 #include "boot/uefi/kernel_image.h"
+#include "lib/elf64.h"
 
-/* System V ABI, "ELF Header" and "Program Header", the 64-bit form. */
-struct elf_header {
-    uint8_t ident[16];
-    uint16_t type, machine;
-    uint32_t version;
-    uint64_t entry, phoff, shoff;
-    uint32_t flags;
-    uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
-_Static_assert(sizeof(struct elf_header) == 64, "ELF header");
-
-struct elf_segment {
-    uint32_t type, flags;
-    uint64_t offset, vaddr, paddr, filesz, memsz, align;
-};
-_Static_assert(sizeof(struct elf_segment) == 56, "ELF program header");
-
-#define ELF_MACHINE_X86_64 62u
-#define ELF_TYPE_EXEC      2u
-#define ELF_SEGMENT_LOAD   1u
-
-static struct elf_segment segment(const struct kernel_image *image, uint32_t i)
+static struct elf64_program segment(const struct kernel_image *image, uint32_t i)
 {
-    struct elf_segment s;
+    struct elf64_program s;
     __builtin_memcpy(&s, image->file + image->header_offset + i * image->header_size, sizeof(s));
     return s;
 }
 
-static const char *check_header(struct kernel_image *image, struct elf_header *elf)
+static const char *check_header(struct kernel_image *image, struct elf64_header *elf)
 {
     static const uint8_t ident[6] = {0x7f, 'E', 'L', 'F', 2, 1};
     if (image->file_size < sizeof(*elf))
         return "the kernel file is too short";
     __builtin_memcpy(elf, image->file, sizeof(*elf));
-    if (__builtin_memcmp(elf->ident, ident, sizeof(ident)) != 0 ||
-        elf->machine != ELF_MACHINE_X86_64 || elf->type != ELF_TYPE_EXEC)
+    if (__builtin_memcmp(elf->ident, ident, sizeof(ident)) != 0 || elf->machine != EM_X86_64 ||
+        elf->type != ET_EXEC)
         return "the kernel file is not an x86-64 ELF executable";
-    if (elf->phentsize < sizeof(struct elf_segment) || elf->phoff > image->file_size ||
+    if (elf->phentsize < sizeof(struct elf64_program) || elf->phoff > image->file_size ||
         (uint64_t)elf->phnum * elf->phentsize > image->file_size - elf->phoff ||
         elf->phoff > 0xffffffff)
         return "the kernel file is cut or damaged (program headers)";
@@ -51,15 +31,15 @@ static const char *check_header(struct kernel_image *image, struct elf_header *e
 
 const char *kernel_image_open(struct kernel_image *image, const void *file, uint64_t size)
 {
-    struct elf_header elf;
+    struct elf64_header elf;
     uint64_t low = ~0ull, high = 0;
     *image = (struct kernel_image){.file = file, .file_size = size};
     const char *error = check_header(image, &elf);
     if (error)
         return error;
     for (uint32_t i = 0; i < image->headers; i++) {
-        struct elf_segment s = segment(image, i);
-        if (s.type != ELF_SEGMENT_LOAD || s.memsz == 0)
+        struct elf64_program s = segment(image, i);
+        if (s.type != PT_LOAD || s.memsz == 0)
             continue;
         if (s.offset > size || s.filesz > size - s.offset)
             return "the kernel file is cut";
@@ -82,8 +62,8 @@ void kernel_image_place(const struct kernel_image *image, void *memory)
 {
     __builtin_memset(memory, 0, image->span);
     for (uint32_t i = 0; i < image->headers; i++) {
-        struct elf_segment s = segment(image, i);
-        if (s.type == ELF_SEGMENT_LOAD && s.memsz && s.filesz)
+        struct elf64_program s = segment(image, i);
+        if (s.type == PT_LOAD && s.memsz && s.filesz)
             __builtin_memcpy((uint8_t *)memory + (s.vaddr - image->link_base),
                              image->file + s.offset, s.filesz);
     }

@@ -6,15 +6,17 @@
 #include "user/program.h"
 #include "user/syscall_stubs.h"
 
-void channel_count(const struct channel *c, enum ahci_channel_stat stat, uint64_t n)
-{
-    c->port->hba->status->channel_stat[c->index][stat] += n;
-}
-
 static bool reachable(const struct hba *hba, const struct ahci_memory *m)
 {
     uint64_t limit = hba->cap & CAP_S64A ? ~0ull : 1ull << 32;
     return !m->size || (!(m->base & 1) && m->base < limit && m->size <= limit - m->base);
+}
+
+static bool lies_on(const struct port *port, uint64_t first, uint64_t sectors)
+{
+    uint64_t total = disk_sectors(&port->disk);
+    return first <= total && sectors <= total - first &&
+           !((first | sectors) % (port->disk.block_size / BLK_SECTOR));
 }
 
 static enum ahci_refusal check_attach(const struct hba *hba, uint32_t index,
@@ -27,9 +29,7 @@ static enum ahci_refusal check_attach(const struct hba *hba, uint32_t index,
     const struct port *port = &hba->port[a->port];
     if (!(hba->ports >> a->port & 1) || !port->present || port->state == PORT_FAILED)
         return AHCI_REFUSED_PORT;
-    uint64_t total = disk_sectors(&port->disk);
-    if (a->first_sector > total || a->sectors > total - a->first_sector ||
-        (a->first_sector | a->sectors) % (port->disk.block_size / BLK_SECTOR))
+    if (!lies_on(port, a->first_sector, a->sectors))
         return AHCI_REFUSED_RANGE;
     for (uint32_t i = 0; i < BLK_MEMORIES_MAX; i++) {
         if (!reachable(hba, &a->memory[i]))
@@ -114,6 +114,19 @@ enum ahci_refusal channel_attach(struct hba *hba, uint32_t index, const struct a
     return AHCI_REFUSED_NOT;
 }
 
+enum ahci_refusal channel_resize(struct hba *hba, uint32_t index, uint64_t sectors)
+{
+    struct channel *c = index < AHCI_CHANNELS ? hba->channel[index] : NULL;
+    if (!c || c->detaching)
+        return AHCI_REFUSED_CHANNEL;
+    if (!sectors || !lies_on(c->port, c->first_sector, sectors))
+        return AHCI_REFUSED_RANGE;
+    c->sectors = sectors;
+    announce(c);
+    sys_notif_signal(c->notif, c->client_bits);
+    return AHCI_REFUSED_NOT;
+}
+
 bool channel_detach(struct hba *hba, uint32_t index)
 {
     struct channel *c = hba->channel[index];
@@ -137,6 +150,9 @@ struct blk_channel *channel_free(struct hba *hba, uint32_t index, uint32_t *noti
     port->turn = 0;
     __atomic_store_n(&shared->present, 0, __ATOMIC_RELEASE);
     *notif = c->notif;
+    hba_unbill(hba, c);
+    if (hba->bell)
+        bell_flush(hba->bell);
     hba->channel[index] = NULL;
     hba->tell &= ~(1ull << index);
     free(c);
@@ -159,7 +175,8 @@ void channel_tell(struct channel *c)
     uint64_t before = __atomic_fetch_or(&c->shared->ended, c->ended, __ATOMIC_ACQ_REL);
     c->ended = 0;
     if (!before)
-        sys_notif_signal(c->notif, c->client_bits);
+        bell_signal(c->port->hba->bell, c->notif, c->client_bits);
+    hba_bill(c->port->hba, c); /* the interrupt, too: whoever is told first pays for it */
 }
 
 void channel_present(struct channel *c)

@@ -46,6 +46,8 @@ struct channel {
 /* Serves a channel; what an earlier driver left in it is done again. `shared` is mapped. */
 enum ahci_refusal channel_attach(struct hba *hba, uint32_t index, const struct ahci_attach *attach,
                                  struct blk_channel *shared, uint32_t notif);
+/* The volume ends elsewhere; the client is told. */
+enum ahci_refusal channel_resize(struct hba *hba, uint32_t index, uint64_t sectors);
 /* Takes no more; true when nothing of it is in flight: channel_free() may be called. */
 bool channel_detach(struct hba *hba, uint32_t index);
 /* The shared memory, to be unmapped; *notif: to be deleted. */
@@ -59,7 +61,11 @@ void channel_tell(struct channel *channel);
 void channel_present(struct channel *channel);
 void channel_gone(struct channel *channel);
 
-void channel_count(const struct channel *channel, enum ahci_channel_stat stat, uint64_t n);
+static inline void channel_count(const struct channel *channel, enum ahci_channel_stat stat,
+                                 uint64_t n)
+{
+    channel->port->hba->status->channel_stat[channel->index][stat] += n;
+}
 
 /* --- request.c --- */
 /* From the slot that the client has filled. */

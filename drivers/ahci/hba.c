@@ -5,7 +5,9 @@
 
 #include "drivers/ahci/channel.h"
 #include "user/program.h"
+#include "user/syscall_stubs.h"
 
+#define BILL_EVERY 16u /* events */
 #define RESET_MS   1000u
 #define HANDOFF_MS 25u
 #define BUSY_MS    2000u
@@ -93,6 +95,30 @@ static void tell(struct hba *hba)
     }
 }
 
+/* Who has been the only one for a while gets a bill for several events. */
+void hba_bill(struct hba *hba, const struct channel *c)
+{
+    if (hba->payer == c && hba->streak >= BILL_EVERY && ++hba->streak % BILL_EVERY)
+        return;
+    if (hba->payer != c) {
+        hba_unbill(hba, hba->payer);
+        hba->payer = c;
+        hba->streak = 0;
+    }
+    if (hba->streak < BILL_EVERY)
+        hba->streak++;
+    sys_sc_bill(c->notif);
+}
+
+void hba_unbill(struct hba *hba, const struct channel *c)
+{
+    if (!c || hba->payer != c)
+        return;
+    if (hba->streak > BILL_EVERY && hba->streak % BILL_EVERY)
+        sys_sc_bill(c->notif);
+    hba->payer = NULL;
+}
+
 void hba_start(struct hba *hba)
 {
     hba->now = time_ns();
@@ -150,22 +176,27 @@ void hba_timer(struct hba *hba)
 void hba_doorbells(struct hba *hba, uint64_t bits)
 {
     hba->now = time_ns();
-    for (uint32_t i = 0; i < AHCI_CHANNELS; i++) {
-        struct channel *c = hba->channel[i];
-        if (!(bits & AHCI_BIT_CHANNEL(i)) || !c)
+    for (bits /= AHCI_BIT_CHANNEL(0); bits; bits &= bits - 1) {
+        uint32_t index = (uint32_t)__builtin_ctzll(bits);
+        struct channel *c = index < AHCI_CHANNELS ? hba->channel[index] : NULL;
+        if (!c)
             continue;
         channel_take(c);
         schedule_issue(c->port);
+        hba_bill(hba, c);
     }
     tell(hba);
 }
 
-uint64_t hba_wake(const struct hba *hba)
+uint64_t hba_wake(struct hba *hba)
 {
     uint64_t wake = 0;
-    for (uint32_t left = hba->ports; left; left &= left - 1) {
-        uint64_t at = hba->port[__builtin_ctz(left)].wake_ns;
-        if (at && (!wake || at < wake))
+    for (uint32_t left = hba->timed; left; left &= left - 1) {
+        uint32_t index = (uint32_t)__builtin_ctz(left);
+        uint64_t at = hba->port[index].wake_ns;
+        if (!at)
+            hba->timed &= ~(1u << index);
+        else if (!wake || at < wake)
             wake = at;
     }
     return wake;
@@ -195,7 +226,7 @@ void hba_stop(struct hba *hba)
 
 bool hba_stopped(const struct hba *hba)
 {
-    for (uint32_t left = hba->ports; left; left &= left - 1) {
+    for (uint32_t left = hba->stopping ? hba->ports : 0; left; left &= left - 1) {
         const struct port *port = &hba->port[__builtin_ctz(left)];
         if (port->stop_flush || port->stop_flushing)
             return false;

@@ -17,6 +17,7 @@
 #define TEXT_BYTES 256u
 
 static struct hba hba;
+static struct bell bell;
 static const struct program_args *args;
 static uint64_t armed_ns;
 static uint32_t memory_slot[AHCI_CHANNELS];
@@ -142,6 +143,8 @@ static void take_jobs(void)
             attach(index, &job, slots);
         else if (kind == AHCI_JOB_DETACH)
             detach(index);
+        else if (kind == AHCI_JOB_RESIZE)
+            done(AHCI_JOB_RESIZE, index, channel_resize(&hba, (uint32_t)index, job.sectors));
         else
             return;
     }
@@ -171,11 +174,11 @@ static void report(void)
  * common case, commands that come and go, costs no system call. */
 static void arm_timer(void)
 {
-    uint64_t wake = hba_wake(&hba), now = time_ns();
+    uint64_t wake = hba_wake(&hba);
     if (!wake || (armed_ns && armed_ns <= wake))
         return;
     armed_ns = wake;
-    uint64_t in = wake > now ? wake - now : 0;
+    uint64_t now = time_ns(), in = wake > now ? wake - now : 0;
     sys_notif_timer(SLOT_NOTIF, time_tsc() + time_ns_to_tsc(in), AHCI_BIT_TIMER);
 }
 
@@ -205,6 +208,8 @@ int program_main(const struct program_args *program, const void *data)
     if (args->data_size < sizeof(*config) || config->magic != AHCI_CONFIG_MAGIC)
         fatal("this is no configuration of an AHCI driver");
     map_all(config);
+    bell.owner = utcb_self();
+    hba.bell = &bell;
     const char *why = hba_reset(&hba);
     if (why)
         refuse(why);
@@ -219,7 +224,7 @@ int program_main(const struct program_args *program, const void *data)
         uint64_t bits = 0;
         report();
         arm_timer();
-        if (sys_notif_wait(SLOT_NOTIF, 0, &bits) == OK)
+        if (bell_wait(&bell, SLOT_NOTIF, &bits) == OK)
             handle(config, bits);
     }
 }

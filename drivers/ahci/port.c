@@ -33,17 +33,23 @@ void port_count(const struct port *port, enum ahci_disk_stat stat)
     port->hba->status->disk_stat[port->index][stat]++;
 }
 
+static void set_wake(struct port *port, uint64_t ns)
+{
+    port->wake_ns = ns;
+    port->hba->timed |= 1u << port->index;
+}
+
 void port_wake_at(struct port *port, uint64_t ns)
 {
     if (!port->wake_ns || ns < port->wake_ns)
-        port->wake_ns = ns;
+        set_wake(port, ns);
 }
 
 static void enter(struct port *port, enum port_state state, uint64_t wake_in, uint64_t until)
 {
     uint64_t now = port->hba->now;
     port->state = state;
-    port->wake_ns = wake_in ? now + wake_in : 0;
+    set_wake(port, wake_in ? now + wake_in : 0);
     port->until_ns = now + until;
     status_disk(port);
 }
@@ -223,7 +229,7 @@ static void check_stopped(struct port *port)
         log_line("port %u: the command engine does not stop: the controller is reset", port->index);
         hba_restart(port->hba);
     } else {
-        port->wake_ns = port->hba->now + MS;
+        set_wake(port, port->hba->now + MS);
     }
 }
 
@@ -248,7 +254,7 @@ static void check_link(struct port *port)
         clear_events(port);
         enter(port, PORT_SETTLING, MS, SETTLE_NS);
     } else if (!silent && !late(port)) {
-        port->wake_ns = port->hba->now + POLL_NS;
+        set_wake(port, port->hba->now + POLL_NS);
     } else if (det == DET_PRESENT) {
         port_try_again(port, "a device is there, but the link does not come up");
     } else {
@@ -268,7 +274,7 @@ static void check_signature(struct port *port)
     } else if (late(port)) {
         port_try_again(port, "the device stays busy");
     } else {
-        port->wake_ns = port->hba->now + POLL_NS;
+        set_wake(port, port->hba->now + POLL_NS);
     }
 }
 
@@ -280,7 +286,7 @@ static void look(struct port *port)
         break;
     case PORT_RESETTING:
         if (!late(port)) {
-            port->wake_ns = port->until_ns;
+            set_wake(port, port->until_ns);
             break;
         }
         port_write(port, PORT_SCTL, SCTL_NO_SLEEP);

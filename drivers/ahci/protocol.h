@@ -35,7 +35,9 @@ enum ahci_event {
     AHCI_EVENT_STOPPED
 };
 
-enum ahci_job { AHCI_JOB_NONE, AHCI_JOB_ATTACH, AHCI_JOB_DETACH };
+/* RESIZE: the volume of a channel that is attached has other sectors, from the same first one on;
+ * of the structure, `sectors` alone counts. */
+enum ahci_job { AHCI_JOB_NONE, AHCI_JOB_ATTACH, AHCI_JOB_DETACH, AHCI_JOB_RESIZE };
 
 enum ahci_refusal {
     AHCI_REFUSED_NOT,

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* A copy: what the client changes afterwards is its own affair. */
-static void copy_slot(const struct blk_slot *from, struct blk_slot *to)
+/* A copy: what the client changes afterwards is its own affair. The segments are the request's. */
+static void copy_slot(const struct blk_slot *from, struct blk_slot *to, struct request *r)
 {
     const volatile struct blk_slot *slot = from;
     to->op = slot->op;
@@ -13,17 +13,20 @@ static void copy_slot(const struct blk_slot *from, struct blk_slot *to)
     to->sector = slot->sector;
     to->sectors = slot->sectors;
     to->segments = slot->segments;
-    if (to->segments <= BLK_SEGMENTS_MAX)
-        memcpy(to->segment, from->segment, to->segments * sizeof(to->segment[0]));
+    r->segments = 0;
+    if (to->op > BLK_WRITE || to->segments > BLK_SEGMENTS_MAX)
+        return;
+    r->segments = to->segments;
+    memcpy(r->part, from->segment, to->segments * sizeof(r->part[0]));
 }
 
-static bool segments_valid(const struct channel *c, const struct blk_slot *s)
+static bool segments_valid(const struct channel *c, const struct request *r, uint64_t sectors)
 {
     uint64_t bytes = 0;
-    if (!s->segments || s->segments > BLK_SEGMENTS_MAX)
+    if (!r->segments) /* or too many */
         return false;
-    for (uint32_t i = 0; i < s->segments; i++) {
-        const struct blk_segment *g = &s->segment[i];
+    for (uint32_t i = 0; i < r->segments; i++) {
+        const struct blk_segment *g = &r->part[i];
         if (g->memory >= BLK_MEMORIES_MAX || !g->length || (g->length | g->offset) & 1)
             return false;
         uint64_t size = c->memory[g->memory].size;
@@ -31,10 +34,11 @@ static bool segments_valid(const struct channel *c, const struct blk_slot *s)
             return false;
         bytes += g->length;
     }
-    return bytes == s->sectors * BLK_SECTOR;
+    return bytes == sectors * BLK_SECTOR;
 }
 
-static enum blk_status validate(const struct channel *c, const struct blk_slot *s)
+static enum blk_status validate(const struct channel *c, const struct request *r,
+                                const struct blk_slot *s)
 {
     const struct disk *disk = &c->port->disk;
     if (s->op > BLK_WRITE_ZEROES || s->flags & ~BLK_FUA)
@@ -50,7 +54,7 @@ static enum blk_status validate(const struct channel *c, const struct blk_slot *
         return BLK_READ_ONLY;
     if (s->op == BLK_DISCARD)
         return disk->trim_pages ? BLK_OK : BLK_UNSUPPORTED;
-    if (s->op != BLK_WRITE_ZEROES && !segments_valid(c, s))
+    if (s->op != BLK_WRITE_ZEROES && !segments_valid(c, r, s->sectors))
         return BLK_INVALID;
     return BLK_OK;
 }
@@ -87,10 +91,6 @@ static void start_data(struct channel *c, struct request *r, const struct blk_sl
     r->blocks = s->sectors / per_block;
     r->fua = through && disk->cache && disk->fua;
     r->flush_after = through && disk->cache && !disk->fua;
-    if (s->op == BLK_READ || s->op == BLK_WRITE) {
-        r->segments = s->segments;
-        memcpy(r->part, s->segment, s->segments * sizeof(r->part[0]));
-    }
     r->next = NULL;
     *c->pending_tail = r;
     c->pending_tail = &r->next;
@@ -123,7 +123,7 @@ void request_take(struct channel *c, uint32_t slot)
     struct blk_slot copy;
     if (r->taken || __atomic_load_n(&shared->state, __ATOMIC_ACQUIRE) != BLK_SUBMITTED)
         return;
-    copy_slot(shared, &copy);
+    copy_slot(shared, &copy, r);
     r->channel = c;
     r->slot = slot;
     r->op = copy.op;
@@ -136,7 +136,7 @@ void request_take(struct channel *c, uint32_t slot)
     c->active++;
     enum blk_status status = disk_status(c);
     if (status == BLK_OK) {
-        status = validate(c, &copy);
+        status = validate(c, r, &copy);
         channel_count(c, AHCI_CHANNEL_REFUSED, status != BLK_OK);
     }
     if (status != BLK_OK) {

@@ -6,19 +6,29 @@
 #include "drivers/ahci/channel.h"
 #include "drivers/ahci/hba.h"
 
-#define QUANTUM  (128 << 10) /* bytes a turn */
-#define OVERHEAD (16 << 10)  /* what a command costs beside its bytes */
+/* Bytes a turn: little, for a client with few requests at a time cannot use a long turn, and one
+ * with many can. */
+#define QUANTUM  (32 << 10)
+#define OVERHEAD (16 << 10) /* what a command costs beside its bytes */
 #define WATCH_NS (1000 * MS)
 
 /* The channel whose turn it is, with something to do; NULL: nobody has. Who has nothing to do saves
  * nothing for later; a request that costs more than a turn is paid for by turns to come. */
 static struct channel *next_channel(struct port *port)
 {
-    bool any = false;
-    for (uint32_t i = 0; i < port->ring_count && !any; i++)
-        any = port->ring[i]->pending;
-    if (!any)
-        return NULL;
+    struct channel *some = NULL;
+    uint32_t waiting = 0;
+    for (uint32_t i = 0; i < port->ring_count && waiting < 2; i++) {
+        if (!port->ring[i]->pending)
+            continue;
+        some = port->ring[i];
+        waiting++;
+    }
+    if (waiting < 2) {
+        if (some && some->credit <= 0) /* all turns are its own */
+            some->credit = QUANTUM;
+        return some;
+    }
     for (;;) {
         struct channel *c = port->ring[port->turn % port->ring_count];
         if (c->pending && c->credit > 0)

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include "drivers/gpt/bytes.h"
 
 #define MBR_SIGNATURE    510u
 #define MBR_FIRST        446u
@@ -18,18 +19,7 @@
 #define ENTRY_NAME_UNITS 36u
 #define PRIMARY_BLOCK    1u
 
-static uint32_t read32(const uint8_t *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static uint64_t read64(const uint8_t *p)
-{
-    return read32(p) | (uint64_t)read32(p + 4) << 32;
-}
-
-/* CRC-32 of Ethernet, reflected; `from` continues an earlier one. */
-static uint32_t crc32(uint32_t from, const uint8_t *data, size_t size)
+uint32_t gpt_crc32(uint32_t from, const uint8_t *data, size_t size)
 {
     uint32_t crc = ~from;
     for (size_t i = 0; i < size; i++) {
@@ -113,7 +103,7 @@ static const char *parse_header(const struct gpt *gpt, const uint8_t *data, stru
         return "has an impossible size";
     memcpy(copy, data, size);
     memset(copy + 16, 0, 4);
-    if (crc32(0, copy, size) != read32(data + 16))
+    if (gpt_crc32(0, copy, size) != read32(data + 16))
         return "has a wrong checksum";
     if (read32(data + 8) >> 16 != HEADER_REVISION >> 16)
         return "is of an unknown version";
@@ -266,7 +256,7 @@ static void feed_table(struct gpt *gpt, const uint8_t *data)
 {
     const struct gpt_header *h = &gpt->header;
     size_t bytes = (size_t)h->entries * h->entry_bytes;
-    if (!data || crc32(0, data, bytes) != h->table_crc) {
+    if (!data || gpt_crc32(0, data, bytes) != h->table_crc) {
         const char *why = data ? "has a wrong checksum" : "cannot be read";
         if (!gpt->backup)
             say(gpt, "its primary partition table %s", why);

@@ -53,6 +53,9 @@ struct pci_access {
 /* Access through a mapped ECAM window whose first byte is bus `bus_first`'s. */
 struct pci_access pci_ecam(volatile void *window, uint32_t bus_first, uint32_t bus_last);
 
+/* Access by ports 0xcf8 to 0xcff, which the caller may use, where there is no ECAM. */
+struct pci_access pci_mechanism1(void);
+
 enum pci_bar_kind { PCI_BAR_NONE, PCI_BAR_MEMORY, PCI_BAR_IO };
 
 struct pci_bar {
@@ -127,6 +130,25 @@ void pci_msix_set(volatile uint32_t *table, uint32_t vector, uint64_t address, u
 void pci_msix_enable(const struct pci_access *access, const struct pci_device *device, bool on);
 /* Lets the function use its INTx pin (on), or not. */
 void pci_intx(const struct pci_access *access, const struct pci_device *device, bool on);
+
+/* --- virtio devices --- */
+enum pci_virtio_type {
+    PCI_VIRTIO_COMMON = 1,
+    PCI_VIRTIO_NOTIFY,
+    PCI_VIRTIO_ISR,
+    PCI_VIRTIO_DEVICE,
+    PCI_VIRTIO_TYPES
+};
+struct pci_virtio_structure {
+    uint32_t bar, offset, size;
+};
+struct pci_virtio {
+    struct pci_virtio_structure structure[PCI_VIRTIO_TYPES]; /* all in one BAR, and inside it */
+    uint32_t notify_multiplier;
+};
+/* NULL, or why the device cannot be used. */
+const char *pci_virtio_read(const struct pci_access *access, const struct pci_device *device,
+                            struct pci_virtio *to);
 
 /* --- names --- */
 /* libvirt's: pci_0000_00_1f_2. */

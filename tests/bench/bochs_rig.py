@@ -56,13 +56,13 @@ def mullion(vms, end, cmdline=""):
         return machine.text
 
 
-def kvm(out, kernel, data):
+def kvm(out, kernel, data, name="intel-kvm", end=r"^== end linux"):
     """Serial output of the whole rig; data: its initramfs."""
-    path = os.path.join(out, "intel-kvm.cpio")
+    path = os.path.join(out, name + ".cpio")
     with open(path, "wb") as f:
         f.write(data)
-    iso = image(os.path.join(out, "intel-kvm.iso"),
+    iso = image(os.path.join(out, name + ".iso"),
                 f"linux /boot/linux console=ttyS0 quiet panic=-1 {OFF}\n"
                 "initrd /boot/kvm.cpio\n",
                 {"linux": kernel, "kvm.cpio": path})
-    return text_of("bench-intel-kvm", iso, r"^== end linux", memory=2048)
+    return text_of("bench-" + name, iso, end, memory=2048)

@@ -134,3 +134,8 @@ def run(machine, kernel, initrd_path, log, timeout, memory=1536):
 def section(text, name):
     match = re.search(rf"^== {name}\n(.*?)^== end {name}$", text, re.M | re.S)
     return match.group(1) if match else ""
+
+
+def figures(text):
+    """{name: value} of a guest's bench lines."""
+    return {name: int(value) for name, value in re.findall(r"\bbench (\w+) (\d+)", text)}

@@ -30,7 +30,30 @@ EXITS = (
 FIXED = {"cr0_wp_twice": ("bare", 1.5), "cr4_pge_twice": ("bare", 1.5)}
 
 
-RIGS = {"core": "qemu-amd", "intel": "bochs-intel"}
+# name, title, goal: a part of KVM's figure, or a number. A yield stays inside one VM on KVM.
+SCHEDULER = (
+    ("switch", "from one guest's vCPU to another's when its turn ends, all in", 1 / 4),
+    ("yield", "from one guest's vCPU to another's by a yield, all in", None),
+    ("device_wake", "a port write for which a device interrupts a halted vCPU, to its first"
+     " instruction", 1 / 4),
+    ("ipi_wake", "an IPI to a halted vCPU, to its first instruction", 1 / 4),
+    ("tick", "lost of 10,000,000 instructions when nothing else is to run", 0),
+    ("timer_soon", "a timer 50 us ahead: from its deadline to the halted guest's first instruction",
+     None),
+    ("timer_late", "the same, 2 ms ahead", None),
+)
+# Figures of KVM without early timers and polling, which hide a wake-up's cost behind work done in
+# advance.
+PLAIN = (
+    ("timer_soon", "timer 50 us ahead; KVM without early timers and polling", 1 / 4),
+    ("timer_late", "timer 2 ms ahead; KVM without early timers and polling", 1 / 4),
+    ("device_wake", "device's interrupt; KVM without polling", 1 / 4),
+    ("ipi_wake", "IPI; KVM without polling", 1 / 4),
+)
+CONTEXTS = (1, 10, 100, 1000, 10000)
+
+RIGS = {"core": "qemu-amd", "intel": "bochs-intel", "scheduler": "qemu-amd",
+        "network": "bochs-intel", "storage": "qemu-amd"}
 # Goals on Intel, in Bochs; what is not here has none there.
 INTEL = {"cpuid": 250, "rdmsr": 250, "wrmsr": 250, "apic_eoi": 200, "deadline_write": 300,
          "pio_vmm_out": 800, "pio_vmm_in": 800, "doorbell_pio": 250, "mmio_vmm_read": 1500,
@@ -63,6 +86,52 @@ def intel_rows(bare, plain, assisted, kvm):
                       assisted.get(name), kvm.get(name), target, area="intel")
 
 
+# name in net.c, title, unit, part of KVM's figure that is the goal.
+NETWORK = (
+    ("udp_round_trip", "UDP round trip of 64 bytes", "ticks", 4),
+    ("udp_packet", "UDP packet of 1,400 bytes", "ticks", 3),
+    ("tcp_kib", "KiB of TCP", "ticks", 3),
+)
+
+
+def network_rows(mullion, wire, kvm, cost):
+    """wire: guests on either side of a wire between two cards of the host; cost: of the switch alone."""
+    for name, what, unit, part in NETWORK:
+        target = kvm[name] // part if name in kvm else None
+        yield row(what + ", guest to guest", unit, None, mullion.get(name), kvm.get(name), target, "network")
+    for name, what, unit, _ in NETWORK:
+        yield row(what + ", inside one guest", unit, None, mullion.get("own_" + name), kvm.get("own_" + name),
+                  area="network")
+    for name, what, unit, _ in NETWORK:
+        yield row(what + ", over two cards and a wire, in QEMU", unit, None, wire.get(name), area="network")
+    for ports in (2, 16, 64, 256):
+        yield row(f"the switch's own work on a frame, {ports} ports", "ns here", mullion=cost.get(f"switch_frame_{ports}"),
+                  area="network")
+
+
+def scheduler_rows(bare, mullion, kvm, plain, cost):
+    for rival, wanted in ((kvm, SCHEDULER), (plain, PLAIN)):
+        for name, title, part in wanted:
+            figure = rival.get(name)
+            target = part if not part else int(figure * part) if figure is not None else None
+            yield row(title, "instructions", bare.get(name), mullion.get(name), figure, target,
+                      area="scheduler")
+    for what, title in (("pick", "pick"), ("wake", "wake-up")):
+        for count in CONTEXTS:
+            yield row(f"{title}, {count:,} contexts on the CPU", "instructions",
+                      mullion=cost.get(f"sched_{what}_{count}"), area="scheduler")
+
+
+def curve(rows):
+    """What grows with the number of contexts, drawn."""
+    chosen = [r for r in rows if r["area"] == "scheduler" and "contexts" in r["name"]
+              and r["mullion"] is not None]
+    most = max((r["mullion"] for r in chosen), default=1)
+    lines = [f"{r['name']:<40}{r['mullion']:>6} {'#' * max(1, 50 * r['mullion'] // most)}"
+             for r in chosen]
+    return ["```", *lines, "```", ""] if lines else []
+
+
 def row(name, unit, bare=None, mullion=None, kvm=None, target=None, area="core"):
     return {"area": area, "name": name, "rig": RIGS[area], "unit": unit, "bare": bare,
             "mullion": mullion, "kvm": kvm, "goal": target}
@@ -84,8 +153,15 @@ ABOUT = {
     "core": ("AMD", "Counts under `-accel tcg,thread=single -icount shift=0,sleep=off -cpu max"
              " -smp 1`: one tick of the TSC is one instruction. Lower is better. KVM is Debian's"
              " cloud kernel with Debian's QEMU as its VMM, on the same emulated machine."),
+    "network": ("Network", "Two guests with Debian's cloud kernel, one vCPU each, on one host CPU, in Bochs:"
+                " all instructions of guests and host. KVM with vhost-net and a bridge."),
+    "scheduler": ("Scheduler", "On the AMD rig, all vCPUs on one host CPU. The costs of pick and wake-up are those of the"
+                  " kernel's sched/ alone, on a bare machine (tests/bench/sched_cost.c)."),
     "intel": ("Intel", "Ticks of Bochs' corei7_haswell_4770 with one CPU: one tick of the TSC is"
               " one instruction. Lower is better. KVM as above."),
+    "storage": ("Storage", "Counted as on AMD: one Linux program reads past its page cache from a disk"
+                " that answers at once. Bare: AHCI. Mullion: virtio-blk, its driver and the VMM on the"
+                " guest's only CPU. KVM: virtio-blk of QEMU, whose disk costs nothing below it."),
 }
 
 
@@ -102,4 +178,5 @@ def markdown(rows, notes):
                 r["name"], r["unit"], *(number(r[k]) for k in ("bare", "mullion", "kvm", "goal")),
                 verdict(r)))
         lines.append("")
+        lines += curve(chosen)
     return "\n".join(lines + [f"- {note}" for note in notes]) + "\n"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Debian packages, downloaded with apt and unpacked into a cache, never installed."""
 
+import fcntl
 import os
 import subprocess
 
@@ -28,8 +29,15 @@ def version(package):
 def unpacked(package, cache):
     """Folder with the package's files."""
     folder = os.path.join(cache, "unpacked", f"{package}_{version(package)}")
-    if os.path.isdir(folder):
-        return folder
+    os.makedirs(cache, exist_ok=True)
+    with open(os.path.join(cache, "unpacked.lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests that run side by side want the same ones
+        if not os.path.isdir(folder):
+            unpack(package, cache, folder)
+    return folder
+
+
+def unpack(package, cache, folder):
     debs = os.path.join(cache, "debs")
     os.makedirs(debs, exist_ok=True)
     os.makedirs(os.path.dirname(folder), exist_ok=True)
@@ -40,7 +48,6 @@ def unpacked(package, cache):
                  key=os.path.getmtime)
     subprocess.run(["dpkg", "-x", newest, folder + ".part"], check=True)
     os.rename(folder + ".part", folder)
-    return folder
 
 
 def cloud_kernel(cache):

@@ -35,11 +35,16 @@ def wait_ready(machine, *guests, limit=300):
         waiting.discard(match.group(1))
 
 
-def shell(machine, guest, command, answer, limit=harness.LIMIT):
-    """Types a command at a guest's shell through `console NAME`, waits for the answer."""
+def to_shell(machine, guest, limit=harness.LIMIT):
+    """From Mullion's prompt to that of a guest's shell, through `console NAME`."""
     machine.enter(guest)
     machine.send("\n")
     machine.expect(rf"{guest}:\S*# ", limit)
+
+
+def shell(machine, guest, command, answer, limit=harness.LIMIT):
+    """Types a command at a guest's shell, waits for the answer."""
+    to_shell(machine, guest, limit)
     machine.send(command + "\n")
     match = machine.expect(answer, limit)
     machine.leave()
@@ -48,9 +53,7 @@ def shell(machine, guest, command, answer, limit=harness.LIMIT):
 
 def shell_to_the_end(machine, guest, command, limit=harness.LIMIT):
     """Types a command that ends the guest (poweroff, reboot) and comes back to the prompt."""
-    machine.enter(guest)
-    machine.send("\n")
-    machine.expect(rf"{guest}:\S*# ", limit)
+    to_shell(machine, guest, limit)
     machine.send(command + "\n")
     machine.expect("reboot: |Restarting system|Power down", limit)
     machine.leave()

@@ -11,21 +11,22 @@ LINUX = uuid.UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
 
 
 class Partition:
-    def __init__(self, name, first, size, identity):
+    def __init__(self, name, first, size, identity, kind=LINUX):
         self.name, self.first, self.size = name, first, size  # bytes
-        self.uuid = identity
+        self.uuid, self.type = identity, kind
 
 
 class Disk:
     """A raw image with a GPT. partitions: (label, MiB) in order, from 1 MiB on."""
 
-    def __init__(self, path, megabytes, partitions):
+    def __init__(self, path, megabytes, partitions, types=None):
         self.path, self.size = path, megabytes * MIB
         self.partition = {}
         at = MIB
         for name, size in partitions:
             identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{path}/{name}")
-            self.partition[name] = Partition(name, at, size * MIB, identity)
+            self.partition[name] = Partition(name, at, size * MIB, identity,
+                                             (types or {}).get(name, LINUX))
             at += size * MIB
         with open(path, "wb") as f:
             f.truncate(self.size)
@@ -35,7 +36,7 @@ class Disk:
         entries = b""
         for p in self.partition.values():
             last = (p.first + p.size) // BLOCK - 1
-            entries += struct.pack("<16s16sQQQ72s", LINUX.bytes_le, p.uuid.bytes_le,
+            entries += struct.pack("<16s16sQQQ72s", p.type.bytes_le, p.uuid.bytes_le,
                                    p.first // BLOCK, last, 0, p.name.encode("utf-16-le"))
         entries = entries.ljust(128 * 128, b"\0")
         blocks = self.size // BLOCK

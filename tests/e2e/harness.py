@@ -30,6 +30,14 @@ def check(condition, message):
         raise Failure(message)
 
 
+def eventually(condition, otherwise, limit=None):
+    """Asks again until `condition()` holds: how often that is depends on how fast the machine answers,
+    so it is time that bounds it. Otherwise: what is wrong, a function."""
+    end = time.monotonic() + (limit or LIMIT)
+    while not condition():
+        check(time.monotonic() < end, otherwise())
+
+
 class Machine:
     """A running emulator. Use as a context manager: it is killed on the way out."""
 
@@ -105,6 +113,10 @@ class Machine:
                 self._fail(f"no {pattern!r} within {limit:g} s")
             self._read(end - time.monotonic())
 
+    def listen(self, seconds):
+        """Takes in what the machine says, at most for so long."""
+        self._read(seconds)
+
     def send(self, text):
         try:
             self.process.stdin.write(text.encode())
@@ -164,17 +176,38 @@ class Console(Machine):
         self.prompt()
 
 
-# A thread for each emulated CPU, so that CPUs really race; E2E_ACCEL=tcg,thread=single to compare.
-ACCEL = os.environ.get("E2E_ACCEL", "tcg,thread=multi")
+# One thread for all emulated CPUs: with a thread for each, an FXRSTOR on one can undo what VMRUN has just
+# done on the first (docs/caveats.md), so that a guest there dies or stands still, once in hours.
+ACCEL = os.environ.get("E2E_ACCEL", "tcg,thread=single")
+# CPUs that really race, for guests that do not restore FPU state all the time.
+PARALLEL = ("-accel", os.environ.get("E2E_ACCEL", "tcg,thread=multi"))
+# A tick of the TSC is an instruction, so the host's own load plays no part. Of two CPUs one stands
+# still while the other one runs, for up to a few ms: what they do is as reproducible, costs are not.
+COUNTED = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
+
+# A folder in which tools/fetch-qemu has unpacked a newer one; empty: the installed one.
+QEMU_ROOT = os.environ.get("E2E_QEMU", "")
 
 
-def qemu(*arguments, smp=2, memory=1024, cpu="max", machine="q35"):
-    return ["qemu-system-x86_64", "-accel", ACCEL, "-M", machine, "-cpu", cpu,
+def emulator():
+    """QEMU's command. Another release's program needs its own C library, and so its own loader."""
+    if not QEMU_ROOT:
+        return ["qemu-system-x86_64"]
+    root = os.path.abspath(QEMU_ROOT)
+    libraries = os.path.join(root, "usr/lib/x86_64-linux-gnu")
+    data = [w for name in ("qemu", "seabios") for w in ("-L", os.path.join(root, "usr/share", name))]
+    return ["env", "QEMU_MODULE_DIR=" + os.path.join(libraries, "qemu"),
+            os.path.join(libraries, "ld-linux-x86-64.so.2"), "--library-path", libraries,
+            os.path.join(root, "usr/bin/qemu-system-x86_64"), *data]
+
+
+def qemu(*arguments, smp=2, memory=1024, cpu="max", machine="q35", accel=("-accel", ACCEL)):
+    return [*emulator(), *accel, "-M", machine, "-cpu", cpu,
             "-smp", str(smp), "-m", str(memory), "-nodefaults", "-display", "none",
             "-serial", "stdio", "-no-reboot", *arguments]
 
 
-COMPONENTS = ("manager", "console", "vmm", "ahci")
+COMPONENTS = ("manager", "console", "vmm", "ahci", "pool", "switch", "nic", "ip")
 LOADER = os.path.join(BUILD, "mullion.efi")
 
 
@@ -211,10 +244,10 @@ def pvh(pkg, cmdline="", **machine):
     return qemu("-kernel", KERNEL, "-initrd", pkg, "-append", cmdline, **machine)
 
 
-def bochs(iso, smp=1, memory=1024, cpu="corei7_haswell_4770"):
+def bochs(iso, smp=1, memory=1024, cpu="corei7_haswell_4770", nic=False):
     """The Intel rig's command line: an image in Bochs."""
     return [os.path.join(ROOT, "tools", "run-bochs"), "--image", iso, "--smp", str(smp), "--memory",
-            str(memory), "--cpu", cpu]
+            str(memory), "--cpu", cpu, *(["--nic"] if nic else [])]
 
 
 def test_guest(name):
@@ -310,6 +343,10 @@ class VmSet:
     def boot(self, cmdline="", **machine):
         """Boots this set by PVH; gives the console."""
         return Console(self.name, pvh(self.package(), cmdline, **machine))
+
+    def boot_counted(self, cmdline="", memory=1024, smp=1):
+        """As boot(), with a clock that counts instructions."""
+        return self.boot(cmdline, smp=smp, memory=memory, accel=COUNTED)
 
     def boot_intel(self, cmdline="", **machine):
         """Boots this set from an image in Bochs; gives the console."""

@@ -25,7 +25,7 @@ import kvm_rig  # noqa: E402
 SKIP = re.compile(r"^(vmx|vmexit|svm|hyperv|intel|pmu|kvmclock_test|realmode_vmx|vmware|asyncpf)"
                   r"|_vmx|ept|vpid")
 LIMIT = 90
-MACHINE = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-M", "q35", "-cpu", "max"]
+MACHINE = ["qemu-system-x86_64", "-accel", "tcg,thread=single", "-M", "q35", "-cpu", "max"]
 ENDED = r"^(\[[\w-]+\] )?(SUMMARY: \d+ tests.*|--- DONE.*|Terminate.*)"
 
 

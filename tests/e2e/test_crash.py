@@ -51,9 +51,7 @@ def test_linux_panic_is_reported():
         demo.wait_ready(machine, "linux")
         machine.send("\n")
         machine.prompt()
-        machine.enter("linux")
-        machine.send("\n")
-        machine.expect(r"linux:\S*# ")
+        demo.to_shell(machine, "linux")
         machine.send("echo c > /proc/sysrq-trigger\n")
         machine.expect("Kernel panic")
         machine.leave()
@@ -103,11 +101,9 @@ def test_vmm_dies_in_a_vcpu_thread():
 
 
 def test_vmm_dies_in_its_event_thread():
-    def provoke(machine):
-        machine.send("start victim\n")
-        machine.expect(r"^\[victim\] beat 1 ")
-        machine.send("shutdown victim\n")
-    vmm_dies("crash-event-thread", "counter", "machine_power_button", provoke)
+    """In a timer of the PIT, with the devices' lock taken."""
+    vmm_dies("crash-event-thread", "timers", "pit_fire",
+             lambda machine: machine.send("start victim\n"))
 
 
 def test_console_dies_and_comes_back():

@@ -26,9 +26,7 @@ def test_smp_guest_uses_both_vcpus():
         demo.shell(machine, "beta", "grep -c ^processor /proc/cpuinfo", "^2$")
         busy = "for c in 0 1; do taskset $((1<<c)) sh -c 'i=0; while [ $i -lt 20000 ];" \
                " do i=$((i+1)); done; echo done-on-$0' $c & done; wait"
-        machine.enter("beta")
-        machine.send("\n")
-        machine.expect(r"beta:\S*# ")
+        demo.to_shell(machine, "beta")
         machine.send(busy + "\n")
         seen = {machine.expect(r"^done-on-(\d)").group(1) for _ in range(2)}
         machine.leave()

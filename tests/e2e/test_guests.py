@@ -43,6 +43,18 @@ def test_eight_vcpus_on_four_cpus():
         harness.check("[smp] info 8 cpus" in machine.text, "not all of 8 vCPUs started")
 
 
+def test_fpu_state_of_a_neighbour():
+    """One guest restores FPU state all the time, on another CPU one does nothing but exit. With
+    E2E_ACCEL=tcg,thread=multi it shows the fault of QEMU that docs/caveats.md tells of."""
+    vms = harness.VmSet("guests-fpu")
+    for cpu, kind in enumerate(("exits", "restore")):
+        vms.add(kind, harness.test_guest("load"), cmdline=kind, extra=f"<cputune><vcpupin vcpu='0' "
+                f"cpuset='{cpu}'/><emulatorpin cpuset='{cpu}'/></cputune>\n")
+    with vms.boot("console=all") as machine:
+        machine.expect(r"^\[restore\] load restore begins")
+        machine.expect(r"^\[exits\] exits 262144")
+
+
 def test_start_stop_cycles():
     vms = harness.VmSet("cycles").add("tiny", harness.test_guest("tiny"), virtio=True)
     with vms.boot("console=all") as machine:

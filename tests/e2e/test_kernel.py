@@ -10,12 +10,10 @@ import socket
 import harness
 
 
-def kernel_tests(name, *arguments, smp):
+def kernel_tests(name, smp, accel=harness.PARALLEL):
     pkg = os.path.join(harness.LOGS, name + ".pkg")
     harness.tool("tools/mkpkg", "--out", pkg, "--component", f"manager={harness.component('ktest')}")
-    command = [*harness.qemu(*arguments, "-kernel", harness.KERNEL, "-initrd", pkg, smp=smp)]
-    if "-icount" in arguments:
-        command = [part.replace("thread=multi", "thread=single") for part in command]
+    command = harness.qemu("-kernel", harness.KERNEL, "-initrd", pkg, smp=smp, accel=accel)
     with harness.Machine(name, command) as machine:
         machine.expect(r"manager: \d+ passed, \d+ failed", 240)
         machine.wait_end(30)
@@ -25,7 +23,7 @@ def kernel_tests(name, *arguments, smp):
 
 
 def test_one_cpu_counted():
-    kernel_tests("kernel-1", "-icount", "shift=0,sleep=off", smp=1)
+    kernel_tests("kernel-1", smp=1, accel=harness.COUNTED)
 
 
 def test_two_cpus():

@@ -6,6 +6,7 @@ import os
 import random
 import re
 
+import again
 import demo
 import disks
 import gdb
@@ -143,8 +144,8 @@ COPY = ("i=0; while [ ! -e /tmp/stop ]; do dd if=/dev/vda of=/dev/vdb bs=64k ifl
 
 def test_driver_is_killed():
     """The driver dies again and again while two guests copy: no error, not a bit wrong."""
-    d = disk("storage-kill", [("from", 24), ("to-alpha", 24), ("to-beta", 24)], megabytes=96)
-    data = noise(5, 24 * MIB)
+    d = disk("storage-kill", [("from", 4), ("to-alpha", 4), ("to-beta", 4)])
+    data = noise(5, 4 * MIB)
     d.write(d.partition["from"].first, data)
     guests = ("alpha", "beta")
     vms = harness.VmSet("storage-kill")
@@ -164,6 +165,8 @@ def test_driver_is_killed():
                 debugger.arm(place)
                 debugger.crash(place)
             machine.expect(rf"driver is up, {kill + 1} restarts", refuse="copy-43")
+            for guest in guests:
+                machine.expect(rf"^\[{guest}\] round-", refuse="copy-43")
         to_prompt(machine)
         for guest in guests:
             demo.shell(machine, guest, "touch /tmp/stop; wait; echo all-$((40+2))", "all-42", 300)
@@ -173,6 +176,130 @@ def test_driver_is_killed():
         power_off(machine)
     for name in d.partition:
         harness.check(d.read(d.partition[name].first, len(data)) == data, f"{name} differs")
+
+
+def test_optical_drive_and_trim():
+    """The host's DVD drive is read and never written; what a guest forgets, the host's disk forgets."""
+    d = disk("storage-trim", [("root", 8)])
+    root = d.partition["root"]
+    data, disc = noise(9, 8 * MIB), noise(10, 2 * MIB)
+    d.write(root.first, data)
+    image = os.path.join(harness.LOGS, "storage-disc.iso")
+    with open(image, "wb") as f:
+        f.write(disc)
+    vms = harness.VmSet("storage-trim")
+    linux(vms, "alpha", volume("by-partlabel/root").replace("type='raw'/", "type='raw' discard='unmap'/") +
+          volume("by-id/ata-QEMU_DVD-ROM_DISC", "vdb", read_only=True))
+    linux(vms, "writer", volume("by-id/ata-QEMU_DVD-ROM_DISC"), autostart=False)
+    command = harness.pvh(vms.package(), "console=all") + d.qemu(options=",discard=unmap") + [
+        "-drive", f"file={image},format=raw,if=none,id=cd,media=cdrom,readonly=on",
+        "-device", "ide-cd,drive=cd,bus=ide.1,serial=DISC"]
+    with harness.Console("storage-trim", command) as machine:
+        demo.wait_ready(machine, "alpha")
+        to_prompt(machine)
+        check_read(machine, "alpha", "vdb", disc)
+        machine.send("start writer\n")
+        machine.expect(r"writer.xml:\d+: .*cannot be written")
+        to_prompt(machine)
+        demo.shell(machine, "alpha", "blkdiscard -o 1048576 -l 4194304 /dev/vda && sync; echo forgot-$?", "^forgot-0")
+        stats = machine.command("domblkstat alpha vda")
+        harness.check(re.search(r"discard_operations\s+[1-9]", stats), stats)
+        power_off(machine)
+    held = d.read(root.first, 8 * MIB)
+    harness.check(held[:MIB] == data[:MIB] and held[5 * MIB:] == data[5 * MIB:], "more was forgotten than was said")
+    harness.check(held[MIB:5 * MIB] == bytes(4 * MIB), "the disk has not heard of it")
+
+
+LAYER = """    <disk type='block' device='disk'>
+      <driver name='qemu' type='raw'/>
+      <source dev='/dev/disk/by-partlabel/over'/>
+      <backingStore type='file'><format type='raw'/><source file='root.img'/></backingStore>
+      <target dev='vda' bus='virtio'/>
+    </disk>
+"""
+
+
+def test_an_overlay_on_a_partition():
+    """An image of the VM set with a partition above it: what a guest writes is there after its next start and the
+    machine's, the image is as it was, and another image is not mixed up with it."""
+    d = disk("storage-layer", [("over", 24)])
+    image = noise(11, 8 * MIB)
+    vms = harness.VmSet("storage-layer")
+    linux(vms, "alpha", LAYER)
+    vms.data("root.img", image)
+    command = harness.pvh(vms.package(), "console=all") + d.qemu()
+    with harness.Console("storage-layer", command) as machine:
+        demo.wait_ready(machine, "alpha")
+        to_prompt(machine)
+        check_read(machine, "alpha", "vda", image)
+        # The second MiB goes over the fifth, and half a page of it to where the map has no bit around it.
+        demo.shell(machine, "alpha", "dd if=/dev/vda of=/dev/vda bs=1M skip=1 seek=4 count=1 conv=fsync && "
+                   "dd if=/dev/vda of=/dev/vda bs=512 skip=2048 seek=12291 count=3 conv=fsync; echo wrote-$((40+$?))",
+                   "wrote-40")
+        machine.command("destroy alpha")
+        machine.wait_state("alpha", "shut off")
+        machine.command("start alpha")
+        demo.wait_ready(machine, "alpha")
+        to_prompt(machine)
+        wanted = bytearray(image)
+        wanted[4 * MIB:5 * MIB] = image[MIB:2 * MIB]
+        wanted[12291 * 512:12294 * 512] = image[MIB:MIB + 3 * 512]
+        check_read(machine, "alpha", "vda", bytes(wanted))
+        demo.shell(machine, "alpha", "dd if=/dev/zero of=/dev/vda bs=1M seek=2 count=1 conv=fsync; echo zeroed-$((40+$?))",
+                   "zeroed-40")
+        wanted[2 * MIB:3 * MIB] = bytes(MIB)
+    with harness.Console("storage-layer", command) as machine:
+        demo.wait_ready(machine, "alpha")
+        to_prompt(machine)
+        check_read(machine, "alpha", "vda", bytes(wanted))
+        power_off(machine)
+    vms.data("root.img", image[:-1] + b"!")
+    command = harness.pvh(vms.package(), "console=all") + d.qemu()
+    with harness.Console("storage-layer-other", command) as machine:
+        machine.expect("the volume above root.img is not used: it was written above another image")
+        demo.wait_ready(machine, "alpha")
+        to_prompt(machine)
+        demo.shell(machine, "alpha", "dd if=/dev/vda of=/dev/null bs=4k count=1 || echo read-$((40+1))", "^read-41")
+
+
+GUESTS, SHARE_READS = 16, int(os.environ.get("E2E_SHARE", "300"))
+
+
+def reads_of(machine, guests):
+    """What each guest has read so far, looked at forwards and backwards, so that those at the end of
+    the line are not looked at later than the others."""
+    total = {}
+    for guest in [*guests, *reversed(guests)]:
+        text = machine.command(f"domblkstat {guest} vda")
+        total[guest] = total.get(guest, 0) + int(re.search(r"rd_bytes\s+(\d+)", text).group(1))
+    return total
+
+
+def test_sixteen_guests_share_a_disk():
+    """They never stop reading, some with 16 requests at a time and some with 8; the disk is what all of
+    them wait for, and each gets a sixteenth."""
+    guests = [f"guest{i:02}" for i in range(GUESTS)]
+    d = disk("storage-share", [(guest, 4) for guest in guests], 80)
+    vms = harness.VmSet("storage-share")
+    for i, guest in enumerate(guests):
+        vms.add(guest, harness.test_guest("disk_load"), cmdline="deep" if i % 2 else "shallow", memory=16,
+                devices=volume("by-partlabel/" + guest, read_only=True))
+    command = harness.pvh(vms.package(), memory=2048) + d.qemu(options=",throttling.iops-total=1000")
+    with harness.Console("storage-share", command) as machine:
+        to_prompt(machine)
+        for guest in guests:
+            machine.wait_state(guest, "running")
+        while min(reads_of(machine, guests).values()) == 0:
+            continue
+        before = now = reads_of(machine, guests)
+        while min(now[g] - before[g] for g in guests) < 2 * SHARE_READS * 4096:
+            now = reads_of(machine, guests)
+        got = [(now[g] - before[g]) // 8192 for g in guests]
+        print(f"  reads of 4 KiB: {got}", flush=True)
+        mean = sum(got) / GUESTS
+        harness.check(max(got) <= mean * 1.05 and min(got) >= mean * 0.95,
+                      f"not within 5 %% of {mean:.0f}: {got}".replace("%%", "%"))
+        harness.check("not ok" not in machine.text, "a guest saw an error")
 
 
 def test_two_controllers_one_behind_a_bridge():
@@ -232,15 +359,10 @@ def test_power_cuts():
     root = d.partition["root"]
     vms = harness.VmSet("storage-cut")
     linux(vms, "alpha", volume("by-partlabel/root"))
-    command = harness.pvh(vms.package(), "console=all") + d.qemu()
+    machines = again.Again("storage-cut", harness.pvh(vms.package(), "console=all") + d.qemu(), "alpha")
     clock, last = random.Random(8), 0
-    for _ in range(CUTS):
-        with harness.Console("storage-cut", command) as machine:
-            demo.wait_ready(machine, "alpha")
-            to_prompt(machine)
-            machine.enter("alpha")
-            machine.send("\n")
-            machine.expect(r"alpha:\S*# ")
+    for cut in range(CUTS):
+        with machines.start() as machine:
             machine.send(f"i={last}; while :; do i=$((i+1)); printf %08d $i | dd of=/dev/vda bs=512 "
                          "seek=$i conv=sync,fsync,notrunc 2>/dev/null && echo durable-$i; done\n")
             machine.expect(f"durable-{last + 1 + clock.randrange(60)}$")
@@ -248,3 +370,4 @@ def test_power_cuts():
         last = max(map(int, re.findall(r"durable-(\d+)$", text, re.M)))
         for i in range(1, last + 1):
             harness.check(d.read(root.first + i * 512, 8) == b"%08d" % i, f"write {i} is lost")
+        print(f"  cut {cut + 1}: {last} writes were durable", flush=True)

@@ -16,46 +16,35 @@
 #include "drivers/ahci/request.c"
 #include "drivers/ahci/schedule.c"
 #include "drivers/ahci/status.c"
+#include "tests/fuzz/script.h"
 #include "tests/unit/ahci_client.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-struct script {
-    const uint8_t *at, *end;
-};
-
-static uint32_t take(struct script *s, uint32_t bytes)
-{
-    uint32_t value = 0;
-    for (uint32_t i = 0; i < bytes; i++)
-        value = value << 8 | (s->at < s->end ? *s->at++ : 0);
-    return value;
-}
-
 /* A slot with fields that are mostly near what is right. */
 static void hostile_slot(struct script *s, struct client *c)
 {
-    uint32_t index = take(s, 1) % BLK_SLOTS;
+    uint32_t index = draw(s, 1) % BLK_SLOTS;
     struct blk_slot *slot = &c->shared->slot[index];
-    slot->op = take(s, 1) % 7;
-    slot->flags = take(s, 1) % 3;
-    slot->sector = take(s, 1) == 255 ? ~0ull - take(s, 2) : take(s, 2) % (2 * SIM_BLOCKS);
-    slot->sectors = take(s, 1) == 255 ? ~0ull - take(s, 2) : take(s, 1);
-    slot->segments = take(s, 1) % 70;
-    slot->sequence = take(s, 4);
+    slot->op = draw(s, 1) % 7;
+    slot->flags = draw(s, 1) % 3;
+    slot->sector = draw(s, 1) == 255 ? ~0ull - draw(s, 2) : draw(s, 2) % (2 * SIM_BLOCKS);
+    slot->sectors = draw(s, 1) == 255 ? ~0ull - draw(s, 2) : draw(s, 1);
+    slot->segments = draw(s, 1) % 70;
+    slot->sequence = draw(s, 4);
     uint32_t n = slot->segments < BLK_SEGMENTS_MAX ? slot->segments : BLK_SEGMENTS_MAX;
     uint32_t each = n ? (uint32_t)(slot->sectors * 512 / n) & ~1u : 0,
              left = (uint32_t)slot->sectors;
     left *= 512;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t length = i + 1 == n ? left : each;
-        slot->segment[i] = (struct blk_segment){.offset = take(s, 2) * 32ull, .length = length};
+        slot->segment[i] = (struct blk_segment){.offset = draw(s, 2) * 32ull, .length = length};
         left -= length;
     }
-    if (take(s, 1) == 1)
-        slot->segment[take(s, 1) % BLK_SEGMENTS_MAX].memory = take(s, 1);
-    if (take(s, 1) == 1)
-        slot->segment[take(s, 1) % BLK_SEGMENTS_MAX].offset = take(s, 4) * 0x10001ull;
+    if (draw(s, 1) == 1)
+        slot->segment[draw(s, 1) % BLK_SEGMENTS_MAX].memory = draw(s, 1);
+    if (draw(s, 1) == 1)
+        slot->segment[draw(s, 1) % BLK_SEGMENTS_MAX].offset = draw(s, 4) * 0x10001ull;
     c->slot[index] = (struct pending){.busy = true, .bad = true};
     ring_bell(c, index);
 }
@@ -63,12 +52,12 @@ static void hostile_slot(struct script *s, struct client *c)
 static void hostile_disk(struct script *s, struct sim_port *p)
 {
     struct sim_disk *d = &p->disk;
-    switch (take(s, 1) % 6) {
+    switch (draw(s, 1) % 6) {
     case 0:
         sim_words(d, d->garbage);
         d->garbage_on = true;
-        for (uint32_t n = take(s, 1) % 16; n; n--)
-            d->garbage[take(s, 1)] = (uint16_t)take(s, 2);
+        for (uint32_t n = draw(s, 1) % 16; n; n--)
+            d->garbage[draw(s, 1)] = (uint16_t)draw(s, 2);
         d->garbage[255] = 0;
         /* What the simulated disk itself would then refuse. */
         d->garbage[106] = d->block_size == 4096 ? 0x5000 : 0x4000;
@@ -78,21 +67,21 @@ static void hostile_disk(struct script *s, struct sim_port *p)
         sim_plug((uint32_t)(p - sim.port), true);
         break;
     case 1:
-        p->is |= take(s, 4);
+        p->is |= draw(s, 4);
         sim_interrupt();
         break;
     case 2:
-        p->p_abort = take(s, 1);
+        p->p_abort = draw(s, 1);
         break;
     case 3:
-        p->p_hang = take(s, 1) % 8;
+        p->p_hang = draw(s, 1) % 8;
         break;
     case 4:
-        memset(dma_memory + AHCI_DMA_ZERO + offsetof(struct port_dma, log), (int)take(s, 1), 512);
+        memset(dma_memory + AHCI_DMA_ZERO + offsetof(struct port_dma, log), (int)draw(s, 1), 512);
         d->log10h = !d->log10h;
         break;
     default:
-        sim_plug((uint32_t)(p - sim.port), take(s, 1) & 1);
+        sim_plug((uint32_t)(p - sim.port), draw(s, 1) & 1);
         break;
     }
 }
@@ -100,15 +89,15 @@ static void hostile_disk(struct script *s, struct sim_port *p)
 static void hostile_bytes(struct script *s, struct client *c)
 {
     uint8_t *shared = (uint8_t *)c->shared;
-    for (uint32_t n = take(s, 1) % 16; n; n--)
-        shared[take(s, 3) % sizeof(*c->shared)] = (uint8_t)take(s, 1);
+    for (uint32_t n = draw(s, 1) % 16; n; n--)
+        shared[draw(s, 3) % sizeof(*c->shared)] = (uint8_t)draw(s, 1);
     rung |= AHCI_BIT_CHANNEL(c->index);
 }
 
 static void play(struct script *s)
 {
     while (s->at < s->end) {
-        switch (take(s, 1) % 8) {
+        switch (draw(s, 1) % 8) {
         case 0:
         case 1:
         case 2:
@@ -124,7 +113,7 @@ static void play(struct script *s)
             take_ended(&client[0]);
             break;
         default:
-            for (uint32_t n = take(s, 1) % 32; n; n--)
+            for (uint32_t n = draw(s, 1) % 32; n; n--)
                 world_step();
             break;
         }
@@ -142,8 +131,8 @@ static void demand(bool fine, const char *what)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct script s = {data, data + size};
-    world_init(take(&s, 1));
-    sim_attach(0, take(&s, 1) & 1 ? 512 : 4096, true);
+    world_init(draw(&s, 1));
+    sim_attach(0, draw(&s, 1) & 1 ? 512 : 4096, true);
     sim_attach(2, 512, true);
     client_setup(0, 0, 0, SIM_BLOCKS / 2);
     client_setup(2, 2, 0, SIM_BLOCKS);

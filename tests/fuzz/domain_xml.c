@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Any bytes are either a definition within its limits or refused with a printable message. */
 #include <stdlib.h>
-#include "manager/domain_value.c"
-#include "manager/domain_xml.c"
-#include "manager/domain_elements.c"
-#include "manager/domain_cputune.c"
-#include "manager/tune.c"
+#include "manager/definition/domain_value.c"
+#include "manager/definition/domain_xml.c"
+#include "manager/definition/domain_elements.c"
+#include "manager/definition/domain_cputune.c"
+#include "manager/definition/tune.c"
 #include "lib/cpulist.c"
-#include "manager/domain_devices.c"
-#include "manager/domain_disk.c"
+#include "manager/definition/domain_devices.c"
+#include "manager/definition/domain_disk.c"
+#include "manager/definition/ip_text.c"
+#include "manager/definition/network_value.c"
+#include "manager/definition/domain_interface.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -26,11 +26,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             uint64_t table = read64(copy + 72);
             uint64_t table_bytes = (uint64_t)read32(copy + 80) * read32(copy + 84);
             if (table < BLOCKS && table_bytes <= (BLOCKS - table) * 512) {
-                uint32_t crc = crc32(0, disk + table * 512, table_bytes);
+                uint32_t crc = gpt_crc32(0, disk + table * 512, table_bytes);
                 memcpy(copy + 88, &crc, 4);
             }
             memset(copy + 16, 0, 4);
-            uint32_t crc = crc32(0, copy, length);
+            uint32_t crc = gpt_crc32(0, copy, length);
             memcpy(copy + 16, &crc, 4);
         }
         gpt_feed(&gpt, copy);

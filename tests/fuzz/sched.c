@@ -27,11 +27,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     left = size;
     sim_random = drawn;
     struct sim_shape with = {.cpus = 1 + (uint32_t)drawn(6), .contexts = 1 + (uint32_t)drawn(12)};
-    uint64_t kinds = drawn(32);
+    uint64_t kinds = drawn(64);
     with.reserved = kinds & 1;
     with.caps = kinds & 2;
     with.fixed = kinds & 4;
     with.offline = kinds & 8;
+    with.topology = kinds & 32;
     /* Reservations promise nothing about what the machine itself is late. */
     with.latency = kinds & 16 && !with.reserved ? 20 * US : 0;
     sim_start(with);

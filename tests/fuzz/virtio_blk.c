@@ -1,34 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A hostile driver of a disk, and behind the disk a hostile driver process. Four bytes of header
  * (backing, features, limits), then records of eight bytes: place (2), what (2), value (4). */
-#include "../unit/vmm_driver.h"
+#include "tests/fuzz/hostile_disk.h"
+#include "tests/fuzz/virtio_script.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define DISK    MACHINE_SLOT_DISK
-#define IMAGE   (40u * 4096 + 100)
-#define OVERLAY (16u * 4096)
-
-static uint8_t image[IMAGE], overlay[OVERLAY];
-static struct blk_channel channel;
+#define DISK MACHINE_SLOT_DISK
 
 static void set_up(const uint8_t *data)
 {
-    struct vmm_disk *disk = &config.disk[0];
+    struct vmm_disk disk = {.backing = data[0] & 1u, .discard = 1, .target = "vda"};
+    disk.cache = data[0] >> 1 & 1u;
+    if (data[0] & 8u)
+        disk.backing = VMM_DISK_LAYER;
+    disk.limit[data[2] % VMM_LIMITS] = data[3];
     config.disk_count = 1;
-    *disk = (struct vmm_disk){.backing = data[0] & 1u, .discard = 1, .target = "vda"};
-    disk->cache = data[0] >> 1 & 1u;
-    disk->limit[data[2] % VMM_LIMITS] = data[3];
-    memset(&channel, 0, sizeof channel);
-    channel.present = 1;
-    channel.geometry = (struct blk_geometry){.sectors = 1000, .flags = data[2]};
-    disk_source[0] = (struct disk_source){.memory = &channel};
-    if (disk->backing == VMM_DISK_IMAGE) {
-        disk->image.size = IMAGE;
-        disk->overlay_size = data[0] & 4u ? 0 : OVERLAY;
-        memset(overlay, 0, sizeof overlay);
-        disk_source[0] = (struct disk_source){image, data[0] & 4u ? NULL : overlay, 0};
-    }
+    disk_set_up(disk, (struct blk_geometry){.sectors = 1000, .flags = data[2]}, !(data[0] & 4u));
 }
 
 /* What an earlier run left in the overlay, or a driver wrote into the channel. */
@@ -38,18 +26,17 @@ static void peer(unsigned place, uint32_t value)
         memcpy(overlay + 16 + place % (OVERLAY - 20), &value, 4);
         return;
     }
-    unsigned slot = place % BLK_SLOTS;
     switch (place >> 8 & 3u) {
     case 0:
-        channel.slot[slot].status = value;
-        channel.slot[slot].state = BLK_ENDED;
-        channel.ended |= 1ull << slot;
+        hostile_end(place, value);
         break;
     case 1:
         channel.ended = (uint64_t)value << (place & 31u);
+        if (config.disk[0].backing == VMM_DISK_LAYER && place & 0x400u) /* "read" from the volume */
+            memcpy(overlay + place * 8 % (OVERLAY - 4), &value, 4);
         break;
     case 2:
-        memcpy((uint8_t *)&channel.geometry + place % (sizeof channel.geometry - 3), &value, 4);
+        hostile_geometry(place, value);
         channel.generation += value & 1u;
         break;
     default:
@@ -72,39 +59,27 @@ static void request(struct driver *d, unsigned queue, uint32_t type, uint32_t va
     kick(d, queue);
 }
 
-static void step(struct driver *d, const uint8_t *s)
+static void step(struct driver *d, struct record r)
 {
-    unsigned place = s[0] | (unsigned)s[1] << 8, queue = s[2] % 2;
-    uint32_t value;
-    memcpy(&value, s + 4, 4);
-    switch (s[2] >> 2 & 7u) {
+    unsigned queue = r.byte[2] % 2, what = r.byte[2] >> 2 & 7u;
+    switch (what) {
     case 0:
-        memcpy(fake_ram + QUEUE_AT(queue) + place % 0x3ff0, &value, 4);
-        break;
     case 1:
-        set_desc(QUEUE_AT(queue), place % 8, DATA_AT + (value & 0xffffu), value >> 16, s[3], s[1]);
-        break;
     case 2:
-        set_desc(QUEUE_AT(queue), place % 8, QUEUE_AT(queue) + 0x3000, 16 * (value % 16), 4, 0);
-        break;
     case 3:
-        offer(d, queue, place % 9);
-        kick(d, queue);
+        hostile_queue(d, queue, what, r, r.byte[3], 16);
         break;
     case 4:
-        peer(place, value);
+        peer(r.place, r.value);
         break;
     case 5:
-        fake_advance(value % NS_PER_S);
+        fake_advance(r.value % NS_PER_S);
         break;
     case 6:
-        if (s[3] & 0x80u)
-            machine_mmio_write(&vm, d->common + 0x2000 + place % 64, 1u << s[3] % 3, value);
-        else
-            common_write(d, place % 64, 1u << s[3] % 3, value);
+        hostile_registers(d, r);
         break;
     default:
-        request(d, queue, s[3] % 16, value);
+        request(d, queue, r.byte[3] % 16, r.value);
         break;
     }
 }
@@ -118,6 +93,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     machine_start();
     driver_start(&d, DISK, (data[1] & 3u) << 28 | (data[1] & 4u) << 7, 2);
     for (size_t at = 4; at + 8 <= size && at < 8 * 512; at += 8)
-        step(&d, data + at);
+        step(&d, record_at(data + at));
     return 0;
 }

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A driver that lies: garbage in every register of each virtio device, then queues with looping,
  * out-of-range and changing descriptors. Success is that this CPU still runs afterwards. */
-#include "lib/guest.h"
+#include "lib/virtio.h"
 
-#define VIRTIO_VENDOR 0x1af4u
-#define QUEUE_SIZE    8u
+#define QUEUE_SIZE 8u
+#define SPINS      4000000u
 
-struct descriptor {
-    uint64_t address;
-    uint32_t length;
-    uint16_t flags, next;
-};
 struct queue {
     struct descriptor table[QUEUE_SIZE];
     uint16_t available[4 + QUEUE_SIZE] __attribute__((aligned(16)));
@@ -20,16 +15,6 @@ static volatile struct queue queue __attribute__((aligned(4096)));
 static uint8_t buffer[4096] __attribute__((aligned(4096)));
 static uint32_t garbage = 0x2545f491u;
 
-/* Offsets in the common configuration (Virtual I/O Device 1.2, "Common configuration structure
- * layout"). */
-#define COMMON_STATUS       0x14
-#define COMMON_QUEUE_SELECT 0x16
-#define COMMON_QUEUE_SIZE   0x18
-#define COMMON_QUEUE_ENABLE 0x1c
-#define COMMON_QUEUE_DESC   0x20
-#define COMMON_QUEUE_DRIVER 0x28
-#define COMMON_QUEUE_DEVICE 0x30
-
 static uint32_t next(void)
 {
     garbage ^= garbage << 13;
@@ -38,65 +23,7 @@ static uint32_t next(void)
     return garbage;
 }
 
-static uint64_t bar_address(uint32_t bdf, uint32_t bar)
-{
-    uint32_t low = pci_read(bdf, 0x10 + 4 * bar);
-    if (low & 1)
-        return 0;
-    uint64_t address = low & ~0xfu;
-    if ((low & 6) == 4)
-        address |= (uint64_t)pci_read(bdf, 0x14 + 4 * bar) << 32;
-    return address < 1ull << 32 ? address : 0;
-}
-
-struct device {
-    uint32_t bdf;
-    uint64_t common, notify, isr, config;
-    uint32_t notify_port;
-};
-
-static void find_structures(struct device *d)
-{
-    uint32_t p = pci_read(d->bdf, 0x34) & 0xfc;
-    for (unsigned hops = 0; p && hops < 48; hops++) {
-        uint32_t head = pci_read(d->bdf, p);
-        if ((head & 0xff) == 9) {
-            uint32_t bar = pci_read(d->bdf, p + 4) & 0xff;
-            uint64_t offset = pci_read(d->bdf, p + 8);
-            uint64_t base = bar < 6 ? bar_address(d->bdf, bar) : 0;
-            uint32_t type = head >> 24;
-            if (type == 1 && base)
-                d->common = base + offset;
-            if (type == 2 && base)
-                d->notify = base + offset;
-            if (type == 2 && bar < 6 && (pci_read(d->bdf, 0x10 + 4 * bar) & 1))
-                d->notify_port = (pci_read(d->bdf, 0x10 + 4 * bar) & 0xfffcu) + (uint32_t)offset;
-            if (type == 3 && base)
-                d->isr = base + offset;
-            if (type == 4 && base)
-                d->config = base + offset;
-        }
-        p = head >> 8 & 0xfc;
-    }
-}
-
-static void write8(uint64_t base, uint32_t offset, uint8_t value)
-{
-    *(volatile uint8_t *)(base + offset) = value;
-}
-
-static void write16(uint64_t base, uint32_t offset, uint16_t value)
-{
-    *(volatile uint16_t *)(base + offset) = value;
-}
-
-static void write64(uint64_t base, uint32_t offset, uint64_t value)
-{
-    *(volatile uint32_t *)(base + offset) = (uint32_t)value;
-    *(volatile uint32_t *)(base + offset + 4) = (uint32_t)(value >> 32);
-}
-
-static void notify(const struct device *d, uint16_t value)
+static void notify(const struct virtio_device *d, uint16_t value)
 {
     if (d->notify)
         *(volatile uint16_t *)d->notify = value;
@@ -104,7 +31,7 @@ static void notify(const struct device *d, uint16_t value)
         outw((uint16_t)d->notify_port, value);
 }
 
-static void registers(const struct device *d)
+static void registers(const struct virtio_device *d)
 {
     for (uint32_t round = 0; round < 4; round++)
         for (uint32_t offset = 0; offset < 64; offset++) {
@@ -120,27 +47,9 @@ static void registers(const struct device *d)
         write8(d->config, offset, (uint8_t)next());
 }
 
-static void set_up(const struct device *d, uint16_t index)
+static void set_up(const struct virtio_device *d, uint16_t index)
 {
-    write16(d->common, COMMON_QUEUE_SELECT, index);
-    write16(d->common, COMMON_QUEUE_SIZE, QUEUE_SIZE);
-    write64(d->common, COMMON_QUEUE_DESC, (uint64_t)queue.table);
-    write64(d->common, COMMON_QUEUE_DRIVER, (uint64_t)queue.available);
-    write64(d->common, COMMON_QUEUE_DEVICE, (uint64_t)queue.used);
-    write16(d->common, COMMON_QUEUE_ENABLE, 1);
-}
-
-/* Accepts VERSION_1 and nothing else. */
-static void negotiate(const struct device *d)
-{
-    write8(d->common, COMMON_STATUS, 0);
-    write8(d->common, COMMON_STATUS, 1);
-    write8(d->common, COMMON_STATUS, 3);
-    *(volatile uint32_t *)(d->common + 8) = 0;
-    *(volatile uint32_t *)(d->common + 12) = 0;
-    *(volatile uint32_t *)(d->common + 8) = 1;
-    *(volatile uint32_t *)(d->common + 12) = 1;
-    write8(d->common, COMMON_STATUS, 11);
+    virtio_set_queue(d, index, QUEUE_SIZE, queue.table, queue.available, queue.used);
 }
 
 static void fill_descriptors(unsigned kind)
@@ -168,10 +77,10 @@ static void fill_descriptors(unsigned kind)
     }
 }
 
-static void queues(const struct device *d)
+static void queues(const struct virtio_device *d)
 {
     for (unsigned kind = 0; kind < 9; kind++) {
-        negotiate(d);
+        virtio_negotiate(d);
         for (uint16_t q = 0; q < 4; q++)
             set_up(d, q);
         write8(d->common, COMMON_STATUS, 15);
@@ -180,25 +89,25 @@ static void queues(const struct device *d)
             queue.available[2 + i] = kind == 8 ? (uint16_t)next() : i;
         queue.available[1] = kind == 8 ? 0x7777 : QUEUE_SIZE;
         for (uint16_t q = 0; q < 4; q++)
-            notify(d, q);
+            virtio_notify(d, q);
         for (unsigned i = 0; i < 500; i++) { /* change it while it is read */
             queue.table[next() % QUEUE_SIZE].address = next();
             queue.table[next() % QUEUE_SIZE].next = (uint16_t)next();
             queue.available[1] = (uint16_t)(queue.available[1] + 1);
-            if (i % 100 == 0)
-                notify(d, (uint16_t)(i / 100));
+            if (i % 50 == 0)
+                virtio_notify(d, (uint16_t)(i / 50 % 4));
         }
     }
     write8(d->common, COMMON_STATUS, 0);
 }
 
 /* Queue addresses outside memory, sizes that are no power of two. */
-static void bad_queues(const struct device *d)
+static void bad_queues(const struct virtio_device *d)
 {
     static const uint64_t bad[] = {
         0, 1, 0xfee00000ull, 0xfffffffffffff000ull, 1ull << 52, 0xcfull << 40};
     for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        negotiate(d);
+        virtio_negotiate(d);
         set_up(d, 0);
         write16(d->common, COMMON_QUEUE_SIZE, (uint16_t)(i * 3));
         write64(d->common, COMMON_QUEUE_DESC + 8 * (i % 3), bad[i]);
@@ -210,10 +119,8 @@ static void bad_queues(const struct device *d)
 
 /* --- the disk: requests that are well-formed but for one thing --- */
 
-#define DISK_ID      0x1042u
 #define SECTOR       512u
 #define NO_ANSWER    0xeeu
-#define SPINS        4000000u
 #define DISK_SECTORS 128u /* each filled with its number, see tests/guest/run */
 
 static volatile struct {
@@ -222,9 +129,9 @@ static volatile struct {
     uint8_t status;
 } request __attribute__((aligned(16)));
 
-static void restart(const struct device *d)
+static void restart(const struct virtio_device *d)
 {
-    negotiate(d);
+    virtio_negotiate(d);
     queue.available[0] = queue.available[1] = 0;
     queue.used[0] = queue.used[1] = 0;
     set_up(d, 0);
@@ -239,7 +146,7 @@ static void describe(uint16_t index, uint64_t address, uint32_t length, uint16_t
     queue.table[index].next = (uint16_t)(index + 1);
 }
 
-static void offer(const struct device *d)
+static void offer(const struct virtio_device *d)
 {
     request.status = NO_ANSWER;
     queue.available[2 + queue.available[1] % QUEUE_SIZE] = 0;
@@ -256,7 +163,7 @@ static uint8_t await(uint16_t used)
     return request.status;
 }
 
-static uint8_t ask(const struct device *d, uint32_t type, uint64_t sector, uint64_t data,
+static uint8_t ask(const struct virtio_device *d, uint32_t type, uint64_t sector, uint64_t data,
                    uint32_t length)
 {
     uint16_t used = queue.used[1];
@@ -269,7 +176,7 @@ static uint8_t ask(const struct device *d, uint32_t type, uint64_t sector, uint6
     return await(used);
 }
 
-static bool reads_well(const struct device *d, uint8_t sector)
+static bool reads_well(const struct virtio_device *d, uint8_t sector)
 {
     if (ask(d, 0, sector, (uint64_t)buffer, SECTOR))
         return false;
@@ -281,7 +188,7 @@ static bool reads_well(const struct device *d, uint8_t sector)
 }
 
 /* The header and the descriptors change while the device works. */
-static bool moving_target(const struct device *d)
+static bool moving_target(const struct virtio_device *d)
 {
     restart(d);
     for (uint32_t i = 0; i < 40; i++) {
@@ -308,7 +215,7 @@ static bool moving_target(const struct device *d)
     return reads_well(d, 9);
 }
 
-static void disk(const struct device *d)
+static void disk(const struct virtio_device *d)
 {
     restart(d);
     check("hostile_virtio.disk_reads", reads_well(d, 5));
@@ -333,23 +240,66 @@ static void disk(const struct device *d)
     write8(d->common, COMMON_STATUS, 0);
 }
 
+/* --- the network card: frames that are well-formed but for one thing --- */
+
+#define NET_ID   0x1041u
+#define TRANSMIT 1u
+#define HEADER   12u
+
+/* Sends a frame of `length` bytes with its header; true: it was given back. */
+static bool sends(const struct virtio_device *d, uint64_t address, uint32_t length, uint16_t flags)
+{
+    virtio_negotiate(d);
+    queue.available[0] = queue.available[1] = 0;
+    queue.used[0] = queue.used[1] = 0;
+    set_up(d, TRANSMIT);
+    write8(d->common, COMMON_STATUS, 15);
+    describe(0, address, length, flags);
+    queue.available[2] = 0;
+    __asm__ volatile("" ::: "memory");
+    queue.available[1] = 1;
+    virtio_notify(d, TRANSMIT);
+    for (uint32_t i = 0; i < SPINS && !(uint16_t)queue.used[1]; i++)
+        __asm__ volatile("pause");
+    return queue.used[1] == 1;
+}
+
+static void net(const struct virtio_device *d)
+{
+    for (uint32_t i = 0; i < sizeof buffer; i++)
+        buffer[i] = i < HEADER ? 0 : i < HEADER + 6 ? 0xff : 2;
+    check("hostile_virtio.net_sends", sends(d, (uint64_t)buffer, HEADER + 60, 0));
+    check("hostile_virtio.net_longest", sends(d, (uint64_t)buffer, HEADER + 1514, 0));
+    sends(d, (uint64_t)buffer, HEADER - 1, 0);  /* no header */
+    sends(d, (uint64_t)buffer, HEADER + 60, 1); /* the table ends in its second descriptor */
+    sends(d, (uint64_t)buffer, HEADER + 60, 2); /* to write into */
+    sends(d, 0xcf00000000ull, HEADER + 60, 0);
+    for (uint32_t i = 0; i < 40; i++) { /* any header */
+        for (uint32_t j = 0; j < HEADER; j++)
+            buffer[j] = (uint8_t)next();
+        sends(d, (uint64_t)buffer, HEADER + next() % 2000, 0);
+    }
+    for (uint32_t i = 0; i < HEADER; i++)
+        buffer[i] = 0;
+    check("hostile_virtio.net_after_mistakes", sends(d, (uint64_t)buffer, HEADER + 60, 0));
+    virtio_reset(d);
+}
+
 void guest_main(void)
 {
     uint32_t devices = 0;
     for (uint32_t bdf = 0; bdf < 256; bdf++) {
-        struct device d = {.bdf = bdf};
-        if ((pci_read(bdf, 0) & 0xffff) != VIRTIO_VENDOR)
-            continue;
-        pci_write(bdf, 4, 7);
-        find_structures(&d);
-        if (!d.common)
+        struct virtio_device d = {.bdf = bdf};
+        if (!virtio_find(&d))
             continue;
         devices++;
         registers(&d);
         queues(&d);
         bad_queues(&d);
-        if (pci_read(bdf, 0) >> 16 == DISK_ID)
+        if (pci_read(bdf, 0) >> 16 == VIRTIO_BLOCK)
             disk(&d);
+        if (pci_read(bdf, 0) >> 16 == NET_ID)
+            net(&d);
     }
     say("info %u virtio devices\n", devices);
     check("hostile_virtio.survived", true);

@@ -3,10 +3,16 @@
  */
 #include "lib/guest.h"
 
-#define VECTOR_A 0x51u
-#define VECTOR_B 0x92u
+#define VECTOR_LOW 0x31u
+#define VECTOR_A   0x51u
+#define VECTOR_B   0x92u
 
 static volatile uint32_t order[8], order_count;
+
+static bool irr_has(uint32_t vector)
+{
+    return apic_read(APIC_IRR + vector / 32 * 16) >> vector % 32 & 1;
+}
 
 static void ordered(struct trap_frame *f)
 {
@@ -30,8 +36,7 @@ static void held_by_if(void)
     uint32_t before = irq_count[VECTOR_A];
     apic_icr(0, ICR_SELF | ICR_FIXED | VECTOR_A);
     check_eq("interrupts.held_while_if_clear", irq_count[VECTOR_A], before);
-    check_eq("interrupts.irr_shows_it",
-             apic_read(APIC_IRR + (VECTOR_A / 32) * 16) >> VECTOR_A % 32 & 1, 1);
+    check_eq("interrupts.irr_shows_it", irr_has(VECTOR_A), 1);
     __asm__ volatile("sti; nop; nop; cli");
     check_eq("interrupts.delivered_after_sti", irq_count[VECTOR_A] - before, 1);
 }
@@ -98,22 +103,46 @@ static void at_hlt(struct trap_frame *f)
     irq_counted(f);
 }
 
-/* STI's shadow must hold even when the machine below is interrupted inside it: a masked timer of
- * the guest's keeps it busy. */
+/* STI's shadow must hold even when the machine below is interrupted inside it: a timer keeps it
+ * busy, faster than it is let, whose interrupts the TPR holds back. */
 static void shadow_under_load(const char *name, uint32_t rounds)
 {
     trap_set(VECTOR_A, at_hlt);
+    write_cr8(VECTOR_LOW >> 4);
     apic_write(APIC_TIMER_DIV, 0xb);
-    apic_write(APIC_LVT_TIMER, LVT_PERIODIC | LVT_MASKED | 0xf0);
+    apic_write(APIC_LVT_TIMER, LVT_PERIODIC | VECTOR_LOW);
+    apic_write(APIC_TIMER_INIT, 10000);
+    for (uint32_t i = 0; i < rounds; i++) {
+        apic_icr(0, ICR_SELF | ICR_FIXED | VECTOR_A);
+        wait_for_interrupt();
+    }
+    /* Where the rounds went faster than the clock of a busy machine. */
+    for (uint32_t wait = 0; wait < 10000000 && !irr_has(VECTOR_LOW); wait++)
+        pause_cpu();
+    apic_write(APIC_TIMER_INIT, 0);
+    apic_write(APIC_LVT_TIMER, LVT_MASKED);
+    trap_set(VECTOR_A, irq_counted);
+    check_eq(name, early, 0);
+    uint32_t before = irq_count[VECTOR_LOW];
+    write_cr8(0);
+    interrupts_on();
+    __asm__ volatile("nop; nop");
+    interrupts_off();
+    check_eq("interrupts.held_timer_comes_once", irq_count[VECTOR_LOW] - before, 1);
+}
+
+/* A masked timer that runs as fast as it can costs nobody anything. */
+static void masked_timer(uint32_t rounds)
+{
+    uint32_t before = irq_count[VECTOR_LOW];
+    apic_write(APIC_LVT_TIMER, LVT_PERIODIC | LVT_MASKED | VECTOR_LOW);
     apic_write(APIC_TIMER_INIT, 100);
     for (uint32_t i = 0; i < rounds; i++) {
         apic_icr(0, ICR_SELF | ICR_FIXED | VECTOR_A);
         wait_for_interrupt();
     }
     apic_write(APIC_TIMER_INIT, 0);
-    apic_write(APIC_LVT_TIMER, LVT_MASKED);
-    trap_set(VECTOR_A, irq_counted);
-    check_eq(name, early, 0);
+    check_eq("interrupts.masked_timer_is_silent", irq_count[VECTOR_LOW] - before, 0);
 }
 
 static volatile uint32_t nested_depth, nested_max;
@@ -228,6 +257,7 @@ void guest_main(void)
 {
     trap_set(VECTOR_A, irq_counted);
     trap_set(VECTOR_B, irq_counted);
+    trap_set(VECTOR_LOW, irq_counted);
     trap_set(0xff, irq_counted);
     pic_init(0xff, 0xff);
     apic_init(false);
@@ -238,6 +268,7 @@ void guest_main(void)
     task_priority();
     out_of_hlt();
     shadow_under_load("interrupts.sti_shadow_holds_under_load", 500);
+    masked_timer(500);
     nesting();
     io_apic_edge();
     io_apic_level();

@@ -124,11 +124,12 @@ static void steal_time(void)
     wrmsr(MSR_STEAL_TIME, 0);
 }
 
+/* Only a kick can end this HLT. */
 static void wait_in_hlt(uint32_t cpu)
 {
     (void)cpu;
     halted = 1;
-    __asm__ volatile("cli; hlt"); /* only a kick can end it */
+    __asm__ volatile("cli; hlt; sti");
     woken = 1;
 }
 

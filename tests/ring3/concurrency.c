@@ -40,6 +40,9 @@ void test_notifications(void)
     CHECK_OK(sys_notif_timer(n, time_tsc() + wait, 0x100));
     CHECK_OK(sys_notif_wait(n, 0, &bits));
     CHECK(bits == 0x100);
+    CHECK_OK(sys_notif_signal_wait(n, 0, badged, 0xff, &bits)); /* to itself */
+    CHECK(bits == 6);
+    CHECK(sys_notif_signal_wait(n, 0, SLOT_SELF_PD, 1, &bits) == ERR_CAP);
     CHECK_OK(sys_cap_revoke(n));
     CHECK_OK(sys_cap_delete(SLOT_SELF_PD, n));
     slot_free(n);
@@ -50,11 +53,13 @@ static void ponger(void *arg)
 {
     (void)arg;
     uint64_t bits;
-    for (uint32_t i = 0; i < ROUNDS; i++) {
-        sys_notif_wait(ping, 0, &bits);
+    sys_notif_wait(ping, 0, &bits);
+    for (uint32_t i = 1; i < ROUNDS; i++) {
         progress++;
-        sys_notif_signal(pong, 1);
+        sys_notif_signal_wait(ping, 0, pong, 1, &bits);
     }
+    progress++;
+    sys_notif_signal(pong, 1);
     sys_thread_exit();
 }
 
@@ -292,7 +297,7 @@ void test_kill_while_preempted(void)
     for (uint32_t i = 0; i < 300; i++) {
         uint32_t before = progress;
         CHECK_OK(sys_thread_create(thread, SLOT_SELF_PD, utcb));
-        CHECK_OK(sys_sc_create(sc, other_cpu(1), 10, 0, 0));
+        CHECK_OK(sys_sc_create(sc, SLOT_MACHINE, other_cpu(1), 10, 0, 0));
         CHECK_OK(sys_sc_bind(sc, thread));
         CHECK_OK(sys_thread_start(thread, (uintptr_t)spin_for_ever,
                                   (uintptr_t)stack + sizeof(stack) - 8, 0));
@@ -325,9 +330,9 @@ void test_scheduling(void)
     uint32_t n = slot_alloc();
     uint64_t bits;
     CHECK_OK(sys_notif_create(n));
-    CHECK(sys_sc_create(slot_alloc(), 4096, 1, 0, 0) == ERR_ARG);
-    CHECK(sys_sc_create(slot_alloc(), 0, 64, 0, 0) == ERR_ARG);
-    CHECK(sys_sc_create(slot_alloc(), 0, 1, 5000, 1000) == ERR_ARG);
+    CHECK(sys_sc_create(slot_alloc(), SLOT_MACHINE, 4096, 1, 0, 0) == ERR_ARG);
+    CHECK(sys_sc_create(slot_alloc(), SLOT_MACHINE, 0, 64, 0, 0) == ERR_ARG);
+    CHECK(sys_sc_create(slot_alloc(), SLOT_MACHINE, 0, 1, 5000, 1000) == ERR_ARG);
     uint32_t cpu = other_cpu(1);
     /* A budget of 20 % leaves 80 % to whoever is below; equals share. A long period, because a busy
      * host that emulates this stretches each of the capped thread's turns. */

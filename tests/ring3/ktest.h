@@ -41,7 +41,11 @@ void test_cap(void);
 void test_reservation(void);
 void test_admission(void);
 void test_affinity(void);
+void test_payers(void);
 void test_vcpu(void);
+struct vcpu_page;
+/* A part of test_vcpu(). */
+void check_refusals(uint32_t vcpu, struct vcpu_page *page, void (*set_state)(void));
 void test_random_calls(void);
 
 #endif

@@ -74,6 +74,7 @@ void root_main(const struct root_info *info)
     run("reservation", test_reservation);
     run("admission", test_admission);
     run("affinity", test_affinity);
+    run("payers", test_payers);
     run("vcpu", test_vcpu);
     run("random_calls", test_random_calls);
     log_line("%u passed, %u failed", ktest_passed, ktest_failed);

@@ -57,7 +57,7 @@ static void one_run(uint32_t mem, uint64_t seed)
     CHECK_OK(sys_notif_create(n));
     CHECK_OK(sys_pd_create(pd, 512 << 10));
     CHECK_OK(sys_thread_create(thread, pd, PROGRAM_UTCB_VA));
-    CHECK_OK(sys_sc_create(sc, 0, 10, 0, 0));
+    CHECK_OK(sys_sc_create(sc, SLOT_MACHINE, 0, 10, 0, 0));
     CHECK_OK(sys_sc_bind(sc, thread));
     CHECK_OK(sys_thread_on_fault(thread, n, 1));
     CHECK_OK(sys_mem_map(pd, mem, CODE_VA, 0, 0x2000, MAP_READ | MAP_EXEC));

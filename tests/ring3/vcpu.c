@@ -235,6 +235,7 @@ void test_vcpu(void)
     check_reports();
     CHECK(sys_notif_poll(bell, &bits) == OK && bits == 4);
     show_figures();
+    check_refusals(vcpu, page, set_state);
     CHECK_OK(sys_cap_delete(SLOT_SELF_PD, vcpu));
     CHECK_OK(sys_cap_delete(SLOT_SELF_PD, guest));
     CHECK_OK(sys_cap_delete(SLOT_SELF_PD, bell));

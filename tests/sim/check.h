@@ -5,9 +5,9 @@
 
 #include "tests/sim/sim.h"
 
-/* One slice and what a context may bring along from another CPU; and one balancing period, for
- * which a CPU may not look when somebody joins. */
-#define LAG_MAX (((CARRY_SLICES + 1) * SLICE_US + BALANCE_US) * US)
+/* One slice, what a context may bring along from another CPU, and what it pays for its helpers; and
+ * one balancing period, for which a CPU may not look when somebody joins. */
+#define LAG_MAX (((CARRY_SLICES + PAY_SLICES + 1) * SLICE_US + BALANCE_US) * US)
 
 /* Queued, executed, or waiting for its next period: exactly one of these. */
 static inline void check_place(const struct sim_context *x)
@@ -147,6 +147,16 @@ static inline void check_promises(void)
             sim_fail("a CPU promised more than it has");
 }
 
+/* Core scheduling: two guests (of four contexts each) never run on one core at once. */
+static inline void check_cores(void)
+{
+    for (uint32_t cpu = 0; cpu + 1 < cpu_count; cpu += 2) {
+        const struct sim_context *a = sim_cpus[cpu].runs, *b = sim_cpus[cpu + 1].runs;
+        if (a && b && a->wants && b->wants && (a - sim) / 4 != (b - sim) / 4)
+            sim_fail("two guests run on one core");
+    }
+}
+
 static inline void check_all(void)
 {
     for (uint32_t i = 0; i < shape.contexts; i++) {
@@ -159,6 +169,8 @@ static inline void check_all(void)
     for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
         check_mean(cpu);
     check_promises();
+    if (shape.cores)
+        check_cores();
 }
 
 #endif

@@ -8,6 +8,25 @@
 
 #define FAKE_CPUS 1024u
 #include "tests/unit/fake/memory.h"
+#include "arch/x86_64/spinlock.h"
+
+/* Between two locks other CPUs do something. */
+static uint32_t sim_locks_held;
+static void (*sim_between)(void);
+static inline void sim_lock(spinlock_t *lock)
+{
+    if (sim_between && !sim_locks_held)
+        sim_between();
+    sim_locks_held++;
+    spin_lock(lock);
+}
+static inline void sim_unlock(spinlock_t *lock)
+{
+    sim_locks_held--;
+    spin_unlock(lock);
+}
+#define spin_lock   sim_lock
+#define spin_unlock sim_unlock
 #include "sched/balance.c"
 #include "sched/heap.c"
 #include "sched/runq.c"
@@ -46,8 +65,13 @@ struct sim_cpu {
 struct sim_shape {
     uint32_t cpus, contexts;
     uint64_t latency;             /* at most, from being told to reschedule */
+    uint64_t skew;                /* at most, between two CPUs' clocks */
+    bool races;                   /* others wake contexts while a CPU is between two locks */
     bool reserved, caps, offline; /* occur */
+    bool groups;                  /* contexts pay for others */
     bool fixed;                   /* contexts of fixed priority occur, below the reserved ones */
+    bool topology;                /* cores of two CPUs, caches of four, nodes of eight in a ring */
+    bool cores; /* core scheduling: contexts may use the first CPU of each core only */
 };
 
 static struct sim_context sim[SIM_CONTEXTS];
@@ -55,6 +79,7 @@ static struct sim_cpu sim_cpus[FAKE_CPUS];
 static struct sim_shape shape;
 static uint64_t sim_steps; /* calls of the scheduler */
 static const char *sim_wrong;
+static const struct sim_context *sim_handled; /* is put to sleep right now */
 /* Where random numbers come from: a generator, or a fuzzer's input. */
 static uint64_t (*sim_random)(uint64_t below) = fake_random;
 
@@ -126,7 +151,9 @@ static inline void sim_sleep(struct sim_context *x, uint32_t from_cpu)
     fake_cpu = from_cpu;
     x->wants = false;
     sim_steps++;
+    sim_handled = x;
     sched_unready(&x->sc);
+    sim_handled = NULL;
     if (x->on)
         cpu_reschedule(cpus[x->on - 1]); /* as thread_kill() does */
 }
@@ -143,15 +170,33 @@ static inline void sim_wake(struct sim_context *x, uint32_t from_cpu)
     sched_ready(&x->sc);
 }
 
+/* Not again before the one that it is in has come to its end. */
+static inline void sim_race(void)
+{
+    uint32_t cpu = fake_cpu, from = (uint32_t)sim_random(cpu_count);
+    struct sim_context *x = &sim[sim_random(shape.contexts)];
+    sim_between = NULL;
+    fake_tsc += sim_random(500);
+    if (from != cpu && x != sim_handled && sim_random(2))
+        sim_wake(x, from);
+    fake_cpu = cpu;
+    sim_between = sim_race;
+}
+
 static inline bool sim_allowed(const struct sim_context *x, uint32_t cpu)
 {
     return cpuset_has(&x->config.affinity, cpu);
 }
 
+static inline uint64_t sim_timer_at(uint32_t cpu)
+{
+    return fake_deadline[cpu] == NEVER ? NEVER : fake_deadline[cpu] - fake_ahead[cpu];
+}
+
 static inline void sim_event(uint32_t cpu)
 {
     struct sim_cpu *c = &sim_cpus[cpu];
-    if (fake_deadline[cpu] <= fake_tsc) {
+    if (sim_timer_at(cpu) <= fake_tsc) {
         fake_deadline[cpu] = NEVER;
         fake_cpu = cpu;
         timer_interrupt();
@@ -160,8 +205,10 @@ static inline void sim_event(uint32_t cpu)
     if (c->block_at <= fake_tsc) {
         c->block_at = NEVER;
         sim_book(cpu);
-        if (c->runs->wants)
+        if (c->runs->wants) {
             sim_sleep(c->runs, cpu);
+            sim_pick(cpu, false); /* it blocks in the kernel, which goes on with the next */
+        }
     }
     if (c->react_at <= fake_tsc)
         sim_pick(cpu, false);
@@ -175,7 +222,7 @@ static inline void sim_run(uint64_t until)
         uint32_t cpu = 0;
         for (uint32_t i = 0; i < cpu_count; i++) {
             const struct sim_cpu *c = &sim_cpus[i];
-            uint64_t at = MIN(fake_deadline[i], MIN(c->react_at, c->block_at));
+            uint64_t at = MIN(sim_timer_at(i), MIN(c->react_at, c->block_at));
             if (at < next) {
                 next = at;
                 cpu = i;
@@ -186,12 +233,43 @@ static inline void sim_run(uint64_t until)
         fake_tsc = MAX(fake_tsc, next);
         sim_event(cpu);
     }
-    fake_tsc = until;
+    fake_tsc = MAX(fake_tsc, until);
 }
 
 static inline bool sim_reserved(const struct sim_context *x)
 {
     return x->config.class == SC_RESERVED;
+}
+
+/* What the manager tells of a CPU: the sets grow. */
+static inline void sim_topology(uint32_t cpu)
+{
+    struct cpuset near[SCHED_LEVELS] = {{{0}}};
+    uint32_t nodes = (cpu_count + 7) / 8, node = cpu / 8;
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        uint32_t way = (i / 8 + nodes - node) % nodes;
+        bool is[SCHED_LEVELS] = {i / 2 == cpu / 2, i / 4 == cpu / 4, !way,
+                                 way <= 1 || way == nodes - 1};
+        for (uint32_t level = 0; level < SCHED_LEVELS; level++)
+            if (is[level])
+                cpuset_add(&near[level], i);
+    }
+    sched_near(cpu, near);
+}
+
+/* Those that guests may use under core scheduling and that are online, but for one. */
+static inline struct cpuset sim_first_threads(uint32_t but)
+{
+    struct cpuset left = {{0}};
+    for (uint32_t i = 0; i < cpu_count; i += 2)
+        if (i != but && !sim_cpus[i].offline)
+            cpuset_add(&left, i);
+    return left;
+}
+
+static inline bool cpuset_meets(const struct cpuset *a, const struct cpuset *b)
+{
+    return cpuset_next_both(a, b, 0, cpu_count) < SCHED_CPUS;
 }
 
 static inline struct cpuset sim_affinity(void)
@@ -201,8 +279,9 @@ static inline struct cpuset sim_affinity(void)
     uint32_t first = (uint32_t)sim_random(cpu_count);
     uint32_t count = kind == 0 ? 1 : kind == 1 ? (uint32_t)sim_up_to(cpu_count) : cpu_count;
     for (uint32_t i = 0; i < count; i++)
-        cpuset_add(&set, (first + i) % cpu_count);
-    return set;
+        cpuset_add(&set, (first + i) % cpu_count & ~(uint32_t)shape.cores);
+    struct cpuset left = sim_first_threads(SCHED_CPUS);
+    return shape.cores && !cpuset_meets(&set, &left) ? left : set;
 }
 
 static inline struct sc_config sim_config(void)
@@ -242,6 +321,28 @@ static inline void sim_accept(struct sim_context *x, const struct sc_config *con
     x->since = x->wants_since = x->moved_at = fake_tsc;
 }
 
+/* What the manager does before a CPU goes offline: whoever would be left without one gets all that
+ * guests may use. false: there would be none. */
+static inline bool sim_make_room(uint32_t cpu)
+{
+    struct cpuset left = sim_first_threads(cpu);
+    bool fits = cpuset_meets(&left, &left);
+    for (uint32_t i = 0; i < shape.contexts && fits; i++) {
+        struct sc_config config = sim[i].config;
+        uint32_t promised;
+        if (cpuset_meets(&config.affinity, &left))
+            continue;
+        config.affinity = left;
+        if (sim[i].on)
+            sim_book(sim[i].on - 1);
+        fits = sc_configure(&sim[i].sc, &config, &promised);
+        if (fits)
+            sim_accept(&sim[i], &config);
+    }
+    sim_settle();
+    return fits;
+}
+
 static inline void sim_shutdown(uint32_t cpu)
 {
     struct sim_cpu *c = &sim_cpus[cpu];
@@ -253,6 +354,9 @@ static inline void sim_shutdown(uint32_t cpu)
         c->offline = false;
         return;
     }
+    if (shape.cores && !sim_make_room(cpu))
+        return;
+    fake_cpu = cpu;
     for (uint32_t i = 0; i < shape.contexts; i++)
         sim[i].was_at = sim[i].sc.cpu;
     c->offline = sched_offline(cpu);
@@ -265,28 +369,42 @@ static inline void sim_start(struct sim_shape with)
 {
     shape = with;
     sim_wrong = NULL;
+    sim_between = NULL;
     cpu_count = FAKE_CPUS;
     fake_machine_init();
     cpu_count = shape.cpus;
     memset(&idle_cpus, 0, sizeof(idle_cpus));
     memset(&laden_cpus, 0, sizeof(laden_cpus));
     memset(&online_cpus, 0, sizeof(online_cpus));
-    for (uint32_t i = 0; i < cpu_count; i++)
+    for (uint32_t i = 0; i < cpu_count; i++) {
         sim_cpus[i] = (struct sim_cpu){
             .react_at = NEVER, .block_at = NEVER, .booked = fake_tsc, .idle_since = fake_tsc};
+        fake_ahead[i] = shape.skew ? sim_random(shape.skew) : 0;
+    }
     for (uint32_t i = 0; i < cpu_count; i++)
         if (!runq_init(cpus[i]) || !timerq_init(cpus[i]))
             abort();
+    for (uint32_t i = 0; i < cpu_count && shape.topology; i++)
+        sim_topology(i);
     for (uint32_t i = 0; i < shape.contexts; i++) {
         struct sc_config first = {.class = SC_SHARED, .weight = 1024, .affinity = sim_affinity()};
         sim[i] = (struct sim_context){.config = first, .since = fake_tsc};
         sc_init(&sim[i].sc, &first);
+        /* Some work for others: guests with a helper, and with two vCPUs. */
+        if (shape.groups && i % 4) {
+            sim[i].sc.payer = &sim[i / 4 * 4].sc;
+            sim[i].sc.pays = i % 4 == 1;
+            sim[i / 4 * 4].sc.payer = sim[i].sc.payer;
+            sim[i / 4 * 4].sc.pays = true;
+        }
     }
     sim_settle();
+    sim_between = shape.races ? sim_race : NULL;
 }
 
 static inline void sim_stop(void)
 {
+    sim_between = NULL;
     for (uint32_t i = 0; i < shape.contexts; i++) {
         if (sim[i].wants)
             sim_sleep(&sim[i], 0);

@@ -176,6 +176,33 @@ TEST(proximity_domains)
     CHECK_EQ(acpi->mem_domain[0].domain, 3);
 }
 
+/* In the place of the HPET's table. */
+static void put_slit(uint64_t count, uint32_t length)
+{
+    put_all();
+    memset(world + HPET, 0, 56);
+    put_le(HPET + 36, count, 8);
+    for (uint32_t i = 0; i + 44 < length; i++)
+        world[HPET + 44 + i] = (uint8_t)(100 + i);
+    seal_table(HPET, "SLIT", length);
+    world_read(RSDP, 36);
+}
+
+TEST(distances)
+{
+    put_slit(3, 44 + 9);
+    CHECK(acpi->distance[0][0] == 100 && acpi->distance[1][0] == 103);
+    CHECK(acpi->distance[2][2] == 108 && !acpi->distance[0][3]);
+    put_slit(ROOT_NODES + 1, 44 + (ROOT_NODES + 1) * (ROOT_NODES + 1)); /* the first are taken */
+    CHECK_EQ(acpi->distance[1][0], 100 + ROOT_NODES + 1);
+    put_slit(4, 44 + 15);
+    CHECK(!acpi->distance[0][0] && strstr(world_log, "SLIT of 59 bytes ignored: 4 nodes"));
+    put_slit(1ull << 33, 44 + 15);
+    CHECK(!acpi->distance[0][0]);
+    put_slit(0, 40);
+    CHECK(!acpi->distance[0][0]);
+}
+
 TEST(bad_xsdt_falls_back_to_rsdt)
 {
     put_all();

@@ -13,6 +13,8 @@
 #include "drivers/ahci/status.c"
 #include "tests/unit/ahci_client.h"
 
+#define INSTANTS 800u /* some 120 requests; AHCI_ROUNDS=10 goes on */
+
 #define CHECK_WORLD()                                              \
     do {                                                           \
         if (sim.violation || wrong)                                \
@@ -345,6 +347,43 @@ TEST(power_cuts_keep_what_was_flushed)
     }
 }
 
+/* The same work, cut at each register access and signal of it in turn: by a driver that dies and is
+ * replaced, or by the power. */
+static void cut_at(uint32_t instant, bool power)
+{
+    usual_world(500);
+    sim.port[0].disk.fua = instant & 1;
+    if (setjmp(sim.death) == 0) {
+        sim.die_in = instant;
+        driver_start();
+        for (;;) {
+            clients_step(true);
+            world_step();
+        }
+    }
+    driver_end();
+    if (power) {
+        for (uint32_t i = 0; i < SIM_PORTS; i += 2) {
+            sim_power_cut(&sim.port[i].disk);
+            check_medium(i);
+        }
+        return;
+    }
+    driver_start();
+    run(20);
+    driver_end();
+}
+
+TEST(cut_at_every_instant)
+{
+    for (volatile uint32_t instant = 1; instant <= INSTANTS * rounds(); instant++) {
+        cut_at(instant, false);
+        CHECK_WORLD();
+        cut_at(instant, true);
+        CHECK_WORLD();
+    }
+}
+
 TEST(a_disk_is_pulled_and_plugged)
 {
     usual_world(13);
@@ -479,6 +518,37 @@ TEST(channels_share_alike)
     driver_end();
 }
 
+/* Guests that never stop asking, with requests of 512 bytes to 8 KiB. */
+TEST(sixteen_share_alike)
+{
+    uint64_t least = UINT64_MAX, most = 0;
+    world_init(18);
+    sim_attach(0, 512, true);
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        client_setup(i, 0, i * (SIM_BLOCKS / CLIENTS), SIM_BLOCKS / CLIENTS);
+        client[i].reads_only = 1;
+        client[i].biggest = 1 + i;
+    }
+    driver_start();
+    for (uint32_t i = 0; i < 12000; i++) {
+        for (uint32_t j = 0; j < CLIENTS; j++)
+            submit_random(&client[j]);
+        world_step();
+        clients_step(false);
+    }
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        uint64_t cost = status_page.channel_stat[i][AHCI_CHANNEL_READ_BYTES] +
+                        status_page.channel_stat[i][AHCI_CHANNEL_COMMANDS] * OVERHEAD;
+        least = cost < least ? cost : least;
+        most = cost > most ? cost : most;
+    }
+    CHECK(least > 100 * OVERHEAD);
+    CHECK(most <= least * 105 / 100);
+    run(0);
+    CHECK_WORLD();
+    driver_end();
+}
+
 TEST(a_channel_is_detached_under_load)
 {
     usual_world(17);
@@ -529,6 +599,27 @@ TEST(attach_refuses_what_does_not_fit)
     driver_end();
 }
 
+TEST(a_volume_grows_while_it_is_used)
+{
+    usual_world(19);
+    driver_start();
+    run(200);
+    uint64_t before = client[0].attach.sectors;
+    uint32_t generation = client[0].shared->generation;
+    CHECK_EQ(ask(&client[0], BLK_READ, before, 8), BLK_RANGE);
+    CHECK_EQ(channel_resize(hba, 0, SIM_BLOCKS + 8), AHCI_REFUSED_RANGE);
+    CHECK_EQ(channel_resize(hba, 0, 0), AHCI_REFUSED_RANGE);
+    CHECK_EQ(channel_resize(hba, AHCI_CHANNELS, before), AHCI_REFUSED_CHANNEL);
+    CHECK_EQ(client[0].shared->generation, generation);
+    CHECK_EQ(channel_resize(hba, 0, before + 8), AHCI_REFUSED_NOT);
+    CHECK_EQ(client[0].shared->geometry.sectors, before + 8);
+    CHECK_EQ(client[0].shared->generation, generation + 1);
+    CHECK_EQ(ask(&client[0], BLK_READ, before, 8), BLK_OK);
+    run(200);
+    CHECK_WORLD();
+    driver_end();
+}
+
 TEST(disks_spin_up_one_by_one)
 {
     world_init(19);
@@ -576,6 +667,23 @@ TEST(the_end_leaves_nothing_in_caches)
     check_medium(2);
     CHECK_WORLD();
     driver_end();
+}
+
+TEST(who_is_served_is_billed)
+{
+    static struct hba h;
+    static struct channel one = {.notif = 1}, other = {.notif = 2};
+    memset(sim_bills, 0, sizeof(sim_bills));
+    for (uint32_t i = 0; i < 40; i++) /* by turns: at each event */
+        hba_bill(&h, i & 1 ? &one : &other);
+    CHECK(sim_bills[1] == 20 && sim_bills[2] == 20);
+    for (uint32_t i = 0; i < 15 + 160 + 5; i++) /* alone: for several at once */
+        hba_bill(&h, &one);
+    CHECK_EQ(sim_bills[1], 20 + 15 + 10);
+    hba_bill(&h, &other); /* what is left is not forgotten */
+    CHECK(sim_bills[1] == 46 && sim_bills[2] == 21);
+    hba_unbill(&h, &one);
+    CHECK(sim_bills[1] == 46 && h.payer == &other);
 }
 
 TEST(idle_costs_nothing)

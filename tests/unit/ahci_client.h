@@ -7,7 +7,7 @@
 
 #include "tests/unit/ahci_sim.h"
 
-#define CLIENTS     3u
+#define CLIENTS     16u
 #define CLIENT_MEM  (2u << 20)
 #define CLIENT_BASE 0x200000000ull
 #define DMA_BASE    0x10000000ull

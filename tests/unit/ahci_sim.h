@@ -17,7 +17,7 @@
 #include "drivers/ahci/channel.h"
 
 #define SIM_PORTS   4u
-#define SIM_REGIONS 8u
+#define SIM_REGIONS 20u
 #define SIM_BLOCKS  256u
 
 struct sim_disk {
@@ -111,6 +111,13 @@ void fatal(const char *format, ...)
 {
     printf("fatal: %s\n", format);
     abort();
+}
+
+static uint32_t sim_bills[64]; /* of whom */
+int64_t sys_sc_bill(uint32_t notif)
+{
+    sim_bills[notif % 64]++;
+    return 0;
 }
 
 int64_t sys_notif_signal(uint32_t notif, uint64_t bits)

@@ -2,29 +2,10 @@
 /* Division and conditions, against the CPU that runs the test; tests/unit/emulate.c has the rest.
  */
 #include "test.h"
+#include "random.h"
 #include <stdint.h>
 #include "vmm/alu.c"
 #include "vmm/x86.h"
-
-static uint64_t seed = 88172645463325252ull;
-static uint64_t random64(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    switch (seed >> 60) { /* edges are where flags change */
-    case 0:
-        return 0;
-    case 1:
-        return ~0ull;
-    case 2:
-        return 0x8000000080008080ull;
-    case 3:
-        return 0x7fffffff7fff7f7full;
-    default:
-        return seed;
-    }
-}
 
 TEST(divide_as_the_cpu)
 {

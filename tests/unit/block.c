@@ -165,6 +165,26 @@ TEST(a_driver_that_died)
     CHECK_EQ(signals, 3);
 }
 
+/* The driver that follows tells of slots that the client finds by itself: nothing may stay in the
+ * word, or the next answer comes without a signal. */
+TEST(answers_that_are_told_twice)
+{
+    unsigned answers = 0;
+    fresh();
+    submit(BLK_READ, 1, 1);
+    blk_client_ring(&client);
+    channel->slot[0].state = BLK_ENDED;
+    channel->ended = 1;
+    channel->generation++;
+    CHECK(blk_client_differs(&client) && blk_client_changed(&client));
+    while (blk_client_has_answers(&client) && blk_client_take(&client, &tag, &status))
+        answers++;
+    CHECK_EQ(answers, 1);
+    CHECK_EQ(client.busy, 0);
+    CHECK_EQ(channel->ended, 0);
+    CHECK(!blk_client_differs(&client));
+}
+
 /* --- against a driver of another thread that dies now and then --- */
 
 #define VOLUME 256u

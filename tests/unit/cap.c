@@ -97,7 +97,7 @@ TEST(every_failed_allocation_is_undone)
         if (status == OK)
             status = CALL(boss, THREAD_CREATE, THREAD, PD, 0x30000000);
         if (status == OK)
-            status = CALL(boss, SC_CREATE, THREAD + 1, 1, 10);
+            status = CALL(boss, SC_CREATE, THREAD + 1, SLOT_MACHINE, 1, 10);
         if (status == OK)
             status = CALL(boss, CAP_COPY, PD, 2000, SLOT_SELF_PD, RIGHT_ALL);
         if (status == OK)
@@ -305,7 +305,7 @@ static void random_object_call(struct thread *t, const struct random_args *a)
                       ARGS(a->x, a_pd(), 0x40000000 + (a->n & 15) * PAGE_SIZE));
         break;
     case 1:
-        fake_call_raw(t, SYS_SC_CREATE, ARGS(a->x, cpu, priority, budget, 1000));
+        fake_call_raw(t, SYS_SC_CREATE, ARGS(a->x, SLOT_MACHINE, cpu, priority, budget, 1000));
         break;
     case 2:
         fake_call_raw(t, SYS_SC_BIND, ARGS(a->sc, a->thread));

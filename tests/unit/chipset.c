@@ -141,6 +141,26 @@ TEST(kvmclock_fills_the_guest_page)
     CHECK(machine_kvmclock_write(&vm, 1, 0x12, 0));
 }
 
+/* A host of 3 GHz shows 1 GHz: the clock is told in the guest's ticks. */
+TEST(kvmclock_of_a_scaled_tsc)
+{
+    struct kvmclock clock;
+    machine_start();
+    vm.guest_tsc_khz = 1000000;
+    vm.tsc_scale = tsc_ratio(1000000, 3000000);
+    vm.tsc_offset = 77;
+    uint64_t host = vm.host->clock_tsc(vm.host_ctx);
+    kvmclock_init(&clock, &vm);
+    CHECK_EQ(clock.tsc_ref, tsc_scaled(host, vm.tsc_scale) + 77);
+    CHECK(clock.tsc_ref <= host / 3 + 77 && clock.tsc_ref + 1 >= host / 3 + 77);
+    uint64_t second = 1000000000;
+    second = clock.shift < 0 ? second >> -clock.shift : second << clock.shift;
+    uint64_t ns = (uint64_t)((unsigned __int128)second * clock.multiplier >> 32);
+    CHECK(ns > NS_PER_S - 5 && ns < NS_PER_S + 5);
+    vm.tsc_scale = vm.tsc_offset = 0;
+    vm.guest_tsc_khz = vm.tsc_khz;
+}
+
 TEST(kvmclock_scale_for_all_frequencies)
 {
     for (uint64_t khz = 100000; khz < 9000000; khz = khz * 11 / 10 + 1) {

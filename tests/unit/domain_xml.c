@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Domain XML: what virt-install writes is read, what cannot be honoured is refused by place. */
 #include "test.h"
-#include "manager/domain_value.c"
-#include "manager/domain_xml.c"
-#include "manager/domain_elements.c"
-#include "manager/domain_cputune.c"
-#include "manager/tune.c"
+#include "manager/definition/domain_value.c"
+#include "manager/definition/domain_xml.c"
+#include "manager/definition/domain_elements.c"
+#include "manager/definition/domain_cputune.c"
+#include "manager/definition/tune.c"
 #include "lib/cpulist.c"
-#include "manager/domain_devices.c"
-#include "manager/domain_disk.c"
+#include "manager/definition/domain_devices.c"
+#include "manager/definition/domain_disk.c"
+#include "manager/definition/ip_text.c"
+#include "manager/definition/network_value.c"
+#include "manager/definition/domain_interface.c"
 
 static struct domain domain;
 static char error[DOMAIN_XML_ERROR];
@@ -134,12 +137,29 @@ TEST(disks_of_virt_install)
     CHECK_EQ(disk[2].boot_order, 2);
 }
 
+TEST(disks_on_the_sata_bus)
+{
+    CHECK(read_with("",
+                    "<controller type='sata' index='0'><address type='pci'/></controller>"
+                    "<disk type='file' device='cdrom'><source file='a.iso'/>"
+                    "<target dev='sdb' bus='sata'/><boot order='1'/></disk>" FILE_DISK
+                    "<readonly/><boot order='2'/></disk>"
+                    "<disk type='file'><source file='b'/><target dev='sda'/><transient/></disk>"));
+    CHECK_EQ(domain.disk_count, 3);
+    CHECK(!strcmp(domain.disk[0].target, "sda") && domain.disk[0].bus == VMM_BUS_SATA);
+    CHECK(!strcmp(domain.disk[1].target, "sdb") && domain.disk[1].bus == VMM_BUS_SATA);
+    CHECK(domain.disk[1].cdrom && domain.disk[1].boot_order == 1);
+    CHECK(!strcmp(domain.disk[2].target, "vda") && domain.disk[2].bus == VMM_BUS_VIRTIO);
+}
+
 TEST(disks_that_cannot_be)
 {
     static const char *const cases[][2] = {
         {FILE_DISK "</disk>", "<domain/devices/disk>: a file of the VM set never changes"},
         {FILE_DISK "<readonly/><transient/></disk>", "excludes <transient>"},
-        {"<disk type='volume'/>", "type=\"volume\" cannot be honoured; possible: file|block"},
+        {"<disk type='network'/>",
+         "type=\"network\" cannot be honoured; possible: file|block|volume"},
+        {"<disk type='volume'><source file='x'/>", "its source in attributes pool and volume"},
         {"<disk device='floppy'/>", "device=\"floppy\" cannot be honoured"},
         {"<disk type='file'><driver type='qcow2'/></disk>", "type=\"qcow2\" cannot be"},
         {"<disk type='file'><driver queues='2'/></disk>", "attribute queues is not supported"},
@@ -149,8 +169,8 @@ TEST(disks_that_cannot_be)
         {"<disk type='block'><source dev='/dev/sda'/></disk>", "\"/dev/sda\" is no name below"},
         {"<disk type='block'><source dev='/dev/disk/by-id/'/></disk>", "is no name below"},
         {"<disk type='block'><source dev='/dev/disk/by-id/a/b'/></disk>", "is no name below"},
-        {"<disk type='file'><target dev='sda' bus='sata'/></disk>", "bus=\"sata\" cannot be"},
-        {"<disk type='file'><target dev='sda'/></disk>", "is no virtio disk"},
+        {"<disk type='file'><target dev='sda' bus='usb'/></disk>", "bus=\"usb\" cannot be"},
+        {"<disk type='file'><target dev='hda'/></disk>", "neither a virtio nor a SATA disk"},
         {"<disk type='file'><target dev='vd'/></disk>", "is not a name like \"vda\""},
         {"<disk type='file'><target dev='vd/'/></disk>", "is not a name like \"vda\""},
         {"<disk type='file'><target dev='vdaaaaaaaaaaaaaaaaa'/></disk>", "is not a name like"},
@@ -170,8 +190,22 @@ TEST(disks_that_cannot_be)
         {FILE_DISK "<readonly/></disk>\n" FILE_DISK "<readonly/></disk>",
          "t.xml:7: <domain/devices/disk/target>: the disk in line 6 has dev=\"vda\" already"},
         {FILE_DISK "<readonly/><boot order='3'/></disk>\n<disk type='file'><source file='i'/>"
-                   "<target dev='vdb'/><readonly/><boot order='2'/></disk>",
-         "<disk> vdb: firmware tries"},
+                   "<target dev='vdb'/><readonly/><boot order='3'/></disk>",
+         "the disk in line 6 has order=\"3\" already"},
+        {FILE_DISK "<readonly/><backingStore type='file'><source file='a'/></backingStore></disk>",
+         "<backingStore> is possible with"},
+        {"<disk type='block'><source dev='/dev/disk/by-id/a'/><target dev='vda'/>"
+         "<backingStore type='file'/></disk>",
+         "<backingStore> has no <source>"},
+        {"<disk type='block'><source dev='/dev/disk/by-id/a'/><target dev='vda'/>"
+         "<backingStore type='file'><format type='qcow2'/><source file='a'/></backingStore></disk>",
+         "type=\"qcow2\""},
+        {"<disk type='block'><source dev='/dev/disk/by-id/a'/><target dev='vda'/>"
+         "<backingStore type='file'><source file='../a'/></backingStore></disk>",
+         "../a"},
+        {"<disk type='block'><source dev='/dev/disk/by-id/a'/><target dev='vda'/>"
+         "<backingStore type='block'/></disk>",
+         "type=\"block\""},
         {"<disk type='block'><source dev='/dev/disk/by-id/a'/><target dev='vda'/><transient/>"
          "</disk>",
          "type=\"file\" only"},
@@ -221,6 +255,9 @@ TEST(wrong_values)
     CHECK(refused("<on_crash>coredump-restart</on_crash>", "", "destroy, restart, preserve"));
     CHECK(refused("<clock offset='timezone'/>", "", "utc|localtime|variable"));
     CHECK(refused("<clock><timer name='hpet'/></clock>", "", "the board has no hpet"));
+    CHECK(refused("<clock><timer name='tsc' frequency='999999'/></clock>", "", "from 1 MHz"));
+    CHECK(refused("<clock><timer name='tsc' frequency='2 GHz'/></clock>", "", "from 1 MHz"));
+    CHECK(refused("<clock><timer name='pit' frequency='2000000'/></clock>", "", "not the tsc's"));
     CHECK(refused("<cpu><topology sockets='2' cores='2'/></cpu>", "", "makes 4 CPUs"));
     CHECK(refused("<vcpu cpuset='0-'>1</vcpu>", "", "is not a list of CPUs"));
     CHECK(refused("<currentMemory>512</currentMemory>", "", "differs from <memory>"));
@@ -380,9 +417,139 @@ TEST(devices)
     CHECK(domain.has_virtio_console && !domain.has_serial);
     CHECK(refused("", "<serial type='pty'/><serial type='pty'/>", "a guest has one serial port"));
     CHECK(refused("", "<rng model='virtio'><backend model='egd'/></rng>", "random|builtin"));
-    CHECK(refused("", "<interface type='network'/>", "a guest has no network here"));
     CHECK(refused("", "<hostdev mode='subsystem'/>", "devices of the host are not passed on"));
     CHECK(read_with("", "<memballoon model='none'/>") && !domain.has_balloon);
+}
+
+#define NET(inside) "<interface type='network'><source network='lan'/>" inside "</interface>"
+
+TEST(interfaces)
+{
+    CHECK(read_with("", NET("")));
+    CHECK_EQ(domain.net_count, 1);
+    const struct domain_net *net = &domain.net[0];
+    CHECK(!strcmp(net->network, "lan") && !strcmp(net->target, "vnet0") && !net->has_mac);
+    CHECK(net->model == VMM_NET_VIRTIO && net->pairs == 1 && net->port.link == 1);
+    CHECK(read_with("",
+                    "<interface type='bridge'>"
+                    "<mac address='52:54:00:aB:cd:01'/>"
+                    "<source bridge='br0' portgroup='red'/>"
+                    "<model type='virtio'/><driver name='vhost' queues='4'>"
+                    "<host gso='off' mrg_rxbuf='off'/><guest tso6='off' csum='on'/></driver>"
+                    "<target dev='web'/><mtu size='9000'/><link state='down'/>"
+                    "<vlan trunk='yes'><tag id='42'/><tag id='47' nativeMode='untagged'/></vlan>"
+                    "<bandwidth><inbound average='1000' peak='5000' burst='1024'/>"
+                    "<outbound average='128'/></bandwidth>"
+                    "<filterref filter='clean-traffic'><parameter name='IP' value='10.0.0.1'/>"
+                    "<parameter name='IPV6' value='2001:db8::7:1'/></filterref>"
+                    "<port isolated='yes'/><boot order='2'/><alias name='net0'/>"
+                    "<address type='pci' domain='0x0000' bus='0x01' slot='0x00'/>"
+                    "</interface>" NET("<model type='e1000'/>")));
+    CHECK_EQ(domain.net_count, 2);
+    static const uint8_t mac[] = {0x52, 0x54, 0, 0xab, 0xcd, 1};
+    CHECK(net->bridge && net->has_mac && !memcmp(net->port.mac, mac, 6));
+    CHECK(!strcmp(net->network, "br0") && !strcmp(net->portgroup, "red"));
+    CHECK(net->pairs == 4 && net->mtu == 9000 && !net->port.link && net->boot_order == 2);
+    CHECK_EQ(net->without,
+             (VMM_NET_HOST_ALL & ~VMM_NET_HOST_CSUM) | VMM_NET_MRG_RXBUF | VMM_NET_GUEST_TSO6);
+    CHECK(net->port.vlan_mode == SWITCH_VLAN_TRUNK && net->port.vlan == 47);
+    CHECK_EQ(net->port.trunk[0], 1ull << 42 | 1ull << 47);
+    CHECK(net->port.inbound.average == 1000000 && net->port.inbound.peak == 5000000);
+    CHECK(net->port.inbound.burst == 1 << 20 && net->port.outbound.average == 128000);
+    CHECK_EQ(net->port.filters,
+             SWITCH_FILTER_MAC | SWITCH_FILTER_ARP | SWITCH_FILTER_IP | SWITCH_FILTER_ISOLATED);
+    CHECK(net->port.ip[0].family == 4 && net->port.ip[0].prefix == 32);
+    CHECK(net->port.ip[0].address[0] == 10 && net->port.ip[0].address[3] == 1);
+    CHECK(net->port.ip[1].family == 6 && net->port.ip[1].address[1] == 1);
+    CHECK(net->port.ip[1].address[13] == 7 && net->port.ip[1].address[15] == 1);
+    CHECK(domain.net[1].model == VMM_NET_E1000 && !strcmp(domain.net[1].target, "vnet0"));
+    CHECK(read_with("", NET("<vlan><tag id='5'/></vlan>")));
+    CHECK(net->port.vlan_mode == SWITCH_VLAN_ACCESS && net->port.vlan == 5);
+}
+
+TEST(interfaces_that_cannot_be)
+{
+    CHECK(refused("", "<interface/>", "attribute type is missing"));
+    CHECK(refused("", "<interface type='user'/>", "network|bridge"));
+    CHECK(refused("", "<interface type='network'/>", "<source> is missing"));
+    CHECK(refused("", "<interface type='network'><source bridge='x'/></interface>",
+                  "in attribute network"));
+    CHECK(refused("", "<interface type='bridge'><source network='x'/></interface>",
+                  "in attribute bridge"));
+    CHECK(refused("", NET("<source network='b'/>"), "given twice"));
+    CHECK(refused("", NET("<mac address='01:00:5e:00:00:01'/>"), "that of a group"));
+    CHECK(refused("", NET("<mac address='00:00:00:00:00:00'/>"), "nobody's"));
+    CHECK(refused("", NET("<mac address='52:54:00:00:00:1'/>"), "is not an address like"));
+    CHECK(refused("", NET("<mac address='52:54:00:00:00:011'/>"), "is not an address like"));
+    CHECK(refused("", NET("<model type='rtl8139'/>"), "virtio|virtio-non-transitional|e1000"));
+    CHECK(refused("", NET("<driver queues='9'/>"), "from 1 to 8"));
+    CHECK(refused("", NET("<model type='e1000'/><driver queues='2'/>"), "has one queue"));
+    CHECK(refused("", NET("<model type='e1000'/><driver><host csum='off'/></driver>"),
+                  "only virtio's"));
+    CHECK(refused("", NET("<vlan><tag id='4095'/></vlan>"), "from 1 to 4094"));
+    CHECK(refused("", NET("<vlan><tag id='1'/><tag id='2'/></vlan>"), "need trunk"));
+    CHECK(refused("", NET("<bandwidth><inbound floor='1' average='1'/></bandwidth>"), "floor"));
+    CHECK(refused("", NET("<bandwidth><inbound peak='1'/></bandwidth>"), "average is missing"));
+    CHECK(refused("", NET("<link state='sideways'/>"), "up|down"));
+    CHECK(refused("", NET("<filterref filter='clean-traffic'/>"), "addresses are not learned"));
+    CHECK(refused("", NET("<filterref filter='qemu-announce-self'/>"), "none of libvirt's"));
+    CHECK(refused("",
+                  NET("<filterref filter='no-ip-spoofing'><parameter name='IP' "
+                      "value='10.0.0.256'/></filterref>"),
+                  "is not an IPv4 address"));
+    CHECK(refused("",
+                  NET("<filterref filter='no-ip-spoofing'><parameter name='IPV6' "
+                      "value='1::2::3'/></filterref>"),
+                  "is not an IPv6 address"));
+    CHECK(refused("", NET("<mtu size='67'/>"), "from 68 to 65535"));
+    CHECK(refused("", NET("<target dev='a b'/>"), "letters, digits"));
+    CHECK(refused("", NET("<target dev='x'/>") NET("<target dev='x'/>"), "already"));
+    CHECK(refused("", NET("<boot order='1'/>") NET("<boot order='1'/>"), "already"));
+    CHECK(refused(
+        "", NET("<mac address='52:54:00:00:00:01'/>") NET("<mac address='52:54:00:00:00:01'/>"),
+        "the same address on the same network"));
+    CHECK(refused("", NET("<rom file='x'/>"), "rom"));
+    CHECK(refused("", NET("<virtualport type='openvswitch'/>"), "Open vSwitch"));
+    CHECK(refused("", NET("") NET("") NET("") NET("") NET("") NET("") NET("") NET("") NET(""),
+                  "at most 8 network interfaces"));
+    CHECK(read_with("", NET("") NET("<target dev='vnet1'/>") NET("")));
+    CHECK(!strcmp(domain.net[2].target, "vnet2"));
+}
+
+TEST(addresses_in_text)
+{
+    static const struct {
+        const char *text;
+        uint32_t family;
+        uint8_t first, last;
+    } cases[] = {{"10.1.2.3", 4, 10, 0},
+                 {"255.255.255.255", 4, 255, 0},
+                 {"01.2.3.4", 0, 0, 0},
+                 {"1.2.3", 0, 0, 0},
+                 {"1.2.3.4.5", 0, 0, 0},
+                 {"::", 6, 0, 0},
+                 {"::1", 6, 0, 1},
+                 {"fe80::", 6, 0xfe, 0},
+                 {"1:2:3:4:5:6:7:8", 6, 0, 8},
+                 {"1:2:3:4:5:6:7", 0, 0, 0},
+                 {"1:2:3:4:5:6:7:8:9", 0, 0, 0},
+                 {"1:2:3:4:5:6:7::", 6, 0, 0},
+                 {"1:2:3:4:5:6:7:8::", 0, 0, 0},
+                 {"::ffff:10.0.0.9", 6, 0, 9},
+                 {"1:2:3:4:5:6:7:1.2.3.4", 0, 0, 0},
+                 {"12345::", 0, 0, 0},
+                 {":1", 0, 0, 0},
+                 {"1:", 0, 0, 0},
+                 {"1::2::", 0, 0, 0},
+                 {"", 0, 0, 0}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint8_t address[16] = {0xee, [15] = 0xee};
+        uint32_t family = ip_text_parse(cases[i].text, address);
+        if (family != cases[i].family)
+            printf("  %s\n", cases[i].text);
+        CHECK_EQ(family, cases[i].family);
+        CHECK(!family || (address[0] == cases[i].first && address[15] == cases[i].last));
+    }
 }
 
 /* docs/domain-xml.md speaks of every element that the tables know. */

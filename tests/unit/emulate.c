@@ -2,9 +2,10 @@
 /* The emulator against the CPU that runs the test: the same bytes, registers and memory on both
  * sides, then a comparison of everything. Faults and modes are checked by hand. */
 #include "test.h"
+#include "native.h"
+#include "random.h"
 #include <stdalign.h>
 #include <stdint.h>
-#include <sys/mman.h>
 #include "vmm/alu.c"
 #include "vmm/decode.c"
 #include "vmm/emulate.c"
@@ -160,55 +161,6 @@ static enum emul_result run(const uint8_t *code, uint32_t size)
     })
 
 /* --- against the CPU --- */
-
-struct native {
-    uint64_t rax, rcx, rdx, rbx, rsi, rdi, flags;
-};
-void native_call(struct native *state, const void *code);
-__asm__(".text\n"
-        "native_call:\n"
-        "    push %rbx\n    push %rbp\n    push %r12\n"
-        "    mov %rdi, %r12\n    mov %rsi, %rbp\n"
-        "    mov 0(%r12), %rax\n    mov 8(%r12), %rcx\n    mov 16(%r12), %rdx\n"
-        "    mov 24(%r12), %rbx\n    mov 32(%r12), %rsi\n    mov 40(%r12), %rdi\n"
-        "    push 48(%r12)\n    popfq\n"
-        "    call *%rbp\n"
-        "    pushfq\n    pop 48(%r12)\n    cld\n"
-        "    mov %rax, 0(%r12)\n    mov %rcx, 8(%r12)\n    mov %rdx, 16(%r12)\n"
-        "    mov %rbx, 24(%r12)\n    mov %rsi, 32(%r12)\n    mov %rdi, 40(%r12)\n"
-        "    pop %r12\n    pop %rbp\n    pop %rbx\n    ret\n");
-
-static uint8_t *native_code;
-
-static void run_native(struct native *state, const uint8_t *code, uint32_t size)
-{
-    if (!native_code)
-        native_code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
-                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    memcpy(native_code, code, size);
-    native_code[size] = 0xc3;
-    native_call(state, native_code);
-}
-
-static uint64_t seed = 88172645463325252ull;
-static uint64_t random64(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    switch (seed >> 60) { /* edges are where flags change */
-    case 0:
-        return 0;
-    case 1:
-        return ~0ull;
-    case 2:
-        return 0x8000000080008080ull;
-    case 3:
-        return 0x7fffffff7fff7f7full;
-    default:
-        return seed;
-    }
-}
 
 struct sample {
     const char *name;
@@ -632,7 +584,7 @@ TEST(control_registers)
 
 /* --- fetch, cache, finish --- */
 
-TEST(decoded_once)
+static void decoded_once(void)
 {
     setup();
     page.gpr[GPR_RSI] = DEVICE;
@@ -647,6 +599,19 @@ TEST(decoded_once)
     CHECK_EQ(RUN(0x66, 0x89, 0x06), EMUL_DONE); /* other bytes at the same place */
     CHECK_EQ(last_size, 2);
     CHECK_EQ(emul.misses, 2);
+}
+
+TEST(decoded_once)
+{
+    decoded_once();
+}
+
+TEST(known_code_goes)
+{
+    decoded_once(); /* 0x66, 0x89, 0x06 at CODE */
+    page.rip = CODE;
+    put64(TABLES + 0x2000, 0x86);
+    CHECK_EQ(emulate_insn(&emul), EMUL_FAULT);
 }
 
 TEST(fetch_across_pages)

@@ -9,6 +9,7 @@
 int64_t sys_cap_delete(uint32_t pd, uint32_t slot);
 int64_t sys_notif_create(uint32_t dst);
 int64_t sys_notif_signal(uint32_t notif, uint64_t bits);
+int64_t sys_sc_bill(uint32_t notif);
 int64_t sys_notif_wait(uint32_t notif, uint64_t deadline, uint64_t *bits_out);
 int64_t sys_thread_yield(void);
 

@@ -2,6 +2,7 @@
 /* Partition tables over a disk in memory: good, torn, foreign and hostile ones. */
 #include "test.h"
 #include "drivers/gpt/gpt.c"
+#include "drivers/gpt/grow.c"
 
 #define BLOCKS 2048u
 #define BLOCK  512u
@@ -33,9 +34,9 @@ static uint64_t table_blocks(void)
 static void seal(bool backup)
 {
     uint8_t *h = block(backup ? BLOCKS - 1 : 1);
-    put32(h + 88, crc32(0, block(read64(h + 72)), 128 * 128));
+    put32(h + 88, gpt_crc32(0, block(read64(h + 72)), 128 * 128));
     put32(h + 16, 0);
-    put32(h + 16, crc32(0, h, read32(h + 12)));
+    put32(h + 16, gpt_crc32(0, h, read32(h + 12)));
 }
 
 static void make_header(bool backup)
@@ -123,7 +124,7 @@ static bool is_whole(void)
 
 TEST(checksum_is_the_known_one)
 {
-    CHECK_EQ(crc32(0, (const uint8_t *)"123456789", 9), 0xcbf43926);
+    CHECK_EQ(gpt_crc32(0, (const uint8_t *)"123456789", 9), 0xcbf43926);
 }
 
 TEST(good_tables)
@@ -212,7 +213,7 @@ static bool refuses(uint32_t offset, uint64_t value, uint32_t size, const char *
         memcpy(h + offset, &value, size);
         put32(h + 16, 0);
         uint32_t length = read32(h + 12) <= 512 ? read32(h + 12) : 92;
-        put32(h + 16, crc32(0, h, length));
+        put32(h + 16, gpt_crc32(0, h, length));
     }
     read_table();
     if (!gpt.found && strstr(gpt.reason, why))
@@ -283,4 +284,95 @@ TEST(names)
     seal(false);
     read_table();
     CHECK_EQ(strlen(gpt.partition[0].name), 108);
+}
+
+/* --- growing --- */
+
+static struct gpt_grow grow;
+
+/* Does what is asked, at most `steps` of it. True: all is done. */
+static bool grow_on(uint32_t steps)
+{
+    uint8_t *memory = malloc(GPT_GROW_BYTES);
+    while (grow.step != GROW_DONE && steps--) {
+        size_t bytes = (size_t)grow.want_blocks * block_size;
+        if (grow.want_block >= BLOCKS || grow.offset + bytes > GPT_GROW_BYTES)
+            break;
+        if (grow.op == GROW_OP_READ)
+            memcpy(memory + grow.offset, block(grow.want_block), bytes);
+        else if (grow.op == GROW_OP_WRITE)
+            memcpy(block(grow.want_block), memory + grow.offset, bytes);
+        gpt_grow_done(&grow, true, memory);
+    }
+    free(memory);
+    return grow.step == GROW_DONE;
+}
+
+TEST(a_partition_grows)
+{
+    for (uint32_t size = 512; size <= 4096; size *= 2) {
+        make_disk(size);
+        read_table();
+        CHECK(!gpt_grow_begin(&grow, &gpt, 200, 0));
+        uint64_t unit = ALIGN_BYTES / size, end = gpt.header.last_usable + 1;
+        CHECK_EQ(grow.blocks, (end / unit * unit > 300 ? end / unit * unit : end) - 200);
+        uint64_t blocks = grow.blocks;
+        CHECK(grow_on(99) && !grow.why);
+        read_table();
+        CHECK(gpt.found && !gpt.reason[0] && gpt.count == 2 && gpt.partition[1].blocks == blocks);
+        CHECK(gpt.partition[0].blocks == 100 && !strcmp(gpt.partition[1].name, "data two"));
+        block(1)[40]++; /* the backup says the same */
+        read_table();
+        CHECK(gpt.found && gpt.backup && gpt.count == 2 && gpt.partition[1].blocks == blocks);
+    }
+}
+
+/* A cut after each write, and in the middle of each. */
+TEST(a_cut_leaves_the_old_size_or_the_new)
+{
+    static uint8_t before[sizeof(disk)];
+    for (uint32_t steps = 0; steps < 8; steps++) {
+        for (int torn = 0; torn < 2; torn++) {
+            make_disk(512);
+            read_table();
+            CHECK(!gpt_grow_begin(&grow, &gpt, 200, 500));
+            grow_on(steps);
+            memcpy(before, disk, sizeof(disk));
+            uint64_t at = grow.want_block;
+            bool writes = grow.step != GROW_DONE && grow.op == GROW_OP_WRITE;
+            grow_on(1);
+            if (torn && writes) /* of what was written only the first half has arrived */
+                memcpy(block(at) + 20, before + at * 512 + 20, 512 * 40);
+            read_table();
+            CHECK(gpt.found && gpt.count == 2);
+            CHECK(gpt.partition[1].blocks == 100 || gpt.partition[1].blocks == 500);
+            CHECK(gpt.partition[0].blocks == 100);
+        }
+    }
+}
+
+TEST(growth_that_is_refused)
+{
+    make_disk(512);
+    read_table();
+    CHECK(strstr(gpt_grow_begin(&grow, &gpt, 100, 0), "not so much free space"));
+    CHECK(strstr(gpt_grow_begin(&grow, &gpt, 200, 5000), "not so much free space"));
+    CHECK(strstr(gpt_grow_begin(&grow, &gpt, 200, 100), "as large already"));
+    CHECK(strstr(gpt_grow_begin(&grow, &gpt, 201, 0), "not in the table"));
+    CHECK(!gpt_grow_begin(&grow, &gpt, 200, 500));
+    entry(false, 9)[0]++; /* somebody else has written it meanwhile */
+    CHECK(grow_on(99) && strstr(grow.why, "has changed"));
+    make_disk(512);
+    block(1)[40]++;
+    read_table();
+    CHECK(strstr(gpt_grow_begin(&grow, &gpt, 200, 0), "damaged"));
+    make_disk(512);
+    set_partition(1, 250, 260, "on top");
+    read_table();
+    CHECK(strstr(gpt_grow_begin(&grow, &gpt, 100, 0), "damaged"));
+    make_disk(512);
+    read_table();
+    CHECK(!gpt_grow_begin(&grow, &gpt, 200, 0));
+    gpt_grow_done(&grow, false, NULL);
+    CHECK(grow.step == GROW_DONE && strstr(grow.why, "cannot be read or written"));
 }

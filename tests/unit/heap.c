@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "test.h"
+#include "fake/mutex.h"
 #define sbrk own_sbrk
 #include "user/heap.c"
 
 #define ARENA 0x10000u
-
-void mutex_lock(struct mutex *mutex)
-{
-    mutex->state++;
-}
-
-void mutex_unlock(struct mutex *mutex)
-{
-    mutex->state--;
-}
 
 static char arena[ARENA] __attribute__((aligned(HEAP_PAGE)));
 

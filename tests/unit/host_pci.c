@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Enumeration, BARs, capabilities, MSI and MSI-X over simulated configuration spaces, of honest and
  * of hostile devices. */
+#include "fake/log.h"
 #include "test.h"
-#include <stdarg.h>
 #include "drivers/pci/bar.c"
 #include "drivers/pci/capability.c"
 #include "drivers/pci/class.c"
@@ -10,16 +10,7 @@
 #include "drivers/pci/enumerate.c"
 #include "drivers/pci/function.c"
 #include "drivers/pci/msi.c"
-
-static char logged[8192];
-void log_line(const char *format, ...)
-{
-    va_list args;
-    size_t used = strlen(logged);
-    va_start(args, format);
-    vsnprintf(logged + used, sizeof(logged) - used, format, args);
-    va_end(args);
-}
+#include "drivers/pci/virtio.c"
 
 /* A function: its words, and which bits of each can be written. */
 struct function {
@@ -384,6 +375,54 @@ TEST(msix)
     f->word[0x74 / 4] = 0x0005;
     f->word[0x78 / 4] = 0xfffffffd;
     CHECK(pci_msix_read(&sim, &devices[0], &msix));
+}
+
+/* A vendor-specific capability of virtio: type, BAR, offset, bytes. */
+static void virtio_cap(struct function *f, uint32_t at, uint32_t next, uint32_t type,
+                       uint32_t offset, uint32_t bytes)
+{
+    uint32_t length = type == PCI_VIRTIO_NOTIFY ? 20 : 16;
+    f->word[at / 4] = type << 24 | length << 16 | next << 8 | 0x09;
+    f->word[at / 4 + 1] = 5;
+    f->word[at / 4 + 2] = offset;
+    f->word[at / 4 + 3] = bytes;
+    if (type == PCI_VIRTIO_NOTIFY)
+        f->word[at / 4 + 4] = 4;
+}
+
+static struct function *with_virtio(void)
+{
+    struct function *f = with_caps();
+    f->word[0x34 / 4] = 0x40;
+    virtio_cap(f, 0x40, 0x50, PCI_VIRTIO_COMMON, 0, 0x38);
+    virtio_cap(f, 0x50, 0x60, PCI_VIRTIO_ISR, 0x100, 1);
+    virtio_cap(f, 0x60, 0x70, PCI_VIRTIO_DEVICE, 0x200, 17);
+    virtio_cap(f, 0x70, 0x90, PCI_VIRTIO_NOTIFY, 0x400, 0x400);
+    virtio_cap(f, 0x90, 0, PCI_VIRTIO_COMMON, 0x800, 0x38); /* the second one does not count */
+    return f;
+}
+
+TEST(virtio_structures)
+{
+    struct function *f = with_virtio();
+    struct pci_virtio v;
+    CHECK_EQ(pci_enumerate(&sim, devices, 16), 1);
+    CHECK(!pci_virtio_read(&sim, &devices[0], &v));
+    CHECK_EQ(v.structure[PCI_VIRTIO_COMMON].offset, 0);
+    CHECK_EQ(v.structure[PCI_VIRTIO_DEVICE].size, 17);
+    CHECK_EQ(v.structure[PCI_VIRTIO_NOTIFY].bar, 5);
+    CHECK_EQ(v.notify_multiplier, 4);
+    f->word[0x68 / 4] = 0xffffff00; /* out of the BAR */
+    CHECK(pci_virtio_read(&sim, &devices[0], &v));
+    f = with_virtio();
+    f->word[0x6c / 4] = UINT32_MAX;
+    CHECK(pci_virtio_read(&sim, &devices[0], &v));
+    f = with_virtio();
+    f->word[0x64 / 4] = 4; /* another BAR */
+    CHECK(pci_virtio_read(&sim, &devices[0], &v));
+    f = with_virtio();
+    f->word[0x50 / 4] = 0x04006009; /* too short, so that ISR is missing */
+    CHECK(pci_virtio_read(&sim, &devices[0], &v));
 }
 
 static uint64_t waited;

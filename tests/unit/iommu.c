@@ -152,14 +152,13 @@ static bool reaches(uint32_t function, uint64_t address, bool write, uint64_t wa
 
 static void make_machine_capability(void)
 {
-    static bool done;
+    static struct obj *machine;
     int64_t status;
     world_start();
-    if (done)
+    if (machine)
         return;
-    done = true;
     spin_lock(&object_lock);
-    struct obj *machine = obj_create(root, OBJ_MACHINE, sizeof(*machine), &status);
+    machine = obj_create(root, OBJ_MACHINE, sizeof(*machine), &status);
     cap_insert(root, SLOT_MACHINE, machine, RIGHT_ALL, 0, NULL);
     spin_unlock(&object_lock);
     world_kmem = root->kmem_used;

@@ -265,8 +265,8 @@ TEST(numbers_of_32_bits_have_32_bits)
 {
     start();
     uint64_t wide = 1ull << 32;
-    CHECK_EQ(CALL(boss, SC_CREATE, 70, wide, 1, 0, 0), ERR_ARG);
-    CHECK_EQ(CALL(boss, SC_CREATE, 70, 0, wide | 1, 0, 0), ERR_ARG);
+    CHECK_EQ(CALL(boss, SC_CREATE, 70, SLOT_MACHINE, wide, 1, 0, 0), ERR_ARG);
+    CHECK_EQ(CALL(boss, SC_CREATE, 70, SLOT_MACHINE, 0, wide | 1, 0, 0), ERR_ARG);
     CHECK_EQ(CALL(boss, CAP_COPY, SLOT_SELF_PD, 70, NOTIF, wide | RIGHT_READ, 0), ERR_ARG);
     CHECK_EQ(CALL(boss, CAP_COPY, SLOT_SELF_PD, 70, NOTIF, RIGHT_READ, wide), OK);
     CHECK(world_end());

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What each state makes of each input, and that the two never contradict each other. */
 #include "test.h"
-#include "manager/lifecycle.c"
+#include "manager/guest/lifecycle.c"
 
 static struct domain d = {
     .on_poweroff = ACTION_DESTROY, .on_reboot = ACTION_RESTART, .on_crash = ACTION_DESTROY};

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "test.h"
-#include "boot_arena.h"
 #include "boot/memmap.c"
 #include "boot/parse.c"
 #include "boot/multiboot2.c"
+#include "boot_arena.h"
 
-static struct memmap map;
-static struct bootinfo info;
 static uint8_t image[8192];
 static uint32_t used;
 
@@ -29,11 +27,7 @@ static const char *parse(void)
 {
     uint32_t head[2] = {used, 0};
     memcpy(image, head, 8);
-    memset(&map, 0, sizeof(map));
-    memset(&info, 0, sizeof(info));
-    arena_set(image, used);
-    const char *error = multiboot2_parse(ARENA_PA, &map, &info);
-    return error ? error : memmap_finish(&map, &info);
+    return arena_parse(multiboot2_parse, image, used);
 }
 
 static void tag_mmap(void)

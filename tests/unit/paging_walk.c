@@ -115,15 +115,50 @@ TEST(short_form)
                             .efer = EFER_LME | EFER_LMA | EFER_NXE,
                             .phys_bits = 40};
     for (uint64_t linear = 0x1234; linear < 0x40000000; linear += 0x1357913) {
-        CHECK(!walk_long_mode(&mem, &paging, linear, WALK_WRITE, &fast));
+        CHECK(!walk_long_mode(&mem, &paging, linear, WALK_WRITE, &fast, NULL));
         CHECK(paging_walk(&mem, &paging, linear, WALK_WRITE, &slow, &error));
-        CHECK(walk_long_mode(&mem, &paging, linear, WALK_WRITE | WALK_USER, &fast));
+        CHECK(walk_long_mode(&mem, &paging, linear, WALK_WRITE | WALK_USER, &fast, NULL));
         CHECK_EQ(fast, slow);
     }
     small_page(DATA, 0x65); /* read-only */
-    CHECK(!walk_long_mode(&mem, &paging, DATA, WALK_WRITE, &fast));
+    CHECK(!walk_long_mode(&mem, &paging, DATA, WALK_WRITE, &fast, NULL));
     small_page(DATA, 0x67 | 1ull << 45); /* reserved */
-    CHECK(!walk_long_mode(&mem, &paging, DATA, 0, &fast));
+    CHECK(!walk_long_mode(&mem, &paging, DATA, 0, &fast, NULL));
     put64(TABLES, (TABLES + 0x1000) | 0x21); /* supervisor, one level up */
-    CHECK(!walk_long_mode(&mem, &paging, 0x400000, WALK_USER, &fast));
+    CHECK(!walk_long_mode(&mem, &paging, 0x400000, WALK_USER, &fast, NULL));
+}
+
+/* A walk that was kept goes the same way until a register or an entry on it changes. */
+TEST(a_trail_is_left)
+{
+    setup();
+    small_page(DATA, 7);
+    struct walk_trail trail;
+    uint64_t gpa = 0;
+    uint32_t error;
+    struct paging paging = {.cr0 = CR0_PE | CR0_PG | CR0_WP,
+                            .cr3 = TABLES,
+                            .cr4 = CR4_PAE,
+                            .efer = EFER_LME | EFER_LMA | EFER_NXE,
+                            .phys_bits = 40};
+    CHECK(!paging_trail(&mem, &paging, DATA, WALK_FETCH, &gpa, &trail)); /* not accessed yet */
+    CHECK(paging_walk(&mem, &paging, DATA, WALK_FETCH, &gpa, &error));
+    CHECK(paging_trail(&mem, &paging, DATA + 5, WALK_FETCH, &gpa, &trail));
+    CHECK_EQ(gpa, DATA + 5);
+    CHECK(paging_unchanged(&trail, &paging));
+    for (uint32_t level = 0; level < 4; level++) {
+        uint64_t at = (uint64_t)((const uint8_t *)trail.at[level] - ram);
+        put64((uint32_t)at, trail.entry[level] ^ 2);
+        CHECK(!paging_unchanged(&trail, &paging));
+        put64((uint32_t)at, trail.entry[level]);
+    }
+    CHECK(paging_unchanged(&trail, &paging));
+    uint64_t *const registers[] = {&paging.cr0, &paging.cr3, &paging.cr4, &paging.efer};
+    for (uint32_t i = 0; i < 4; i++) {
+        *registers[i] ^= 0x1000;
+        CHECK(!paging_unchanged(&trail, &paging));
+        *registers[i] ^= 0x1000;
+    }
+    paging.efer &= ~EFER_LMA;
+    CHECK(!paging_trail(&mem, &paging, DATA, WALK_FETCH, &gpa, &trail));
 }

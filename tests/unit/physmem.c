@@ -34,7 +34,8 @@ void slot_free(uint32_t slot)
     deleted++;
 }
 
-#include "manager/physmem.c"
+#include "manager/host/numa.c"
+#include "manager/host/physmem.c"
 
 #define MIB (1ull << 20)
 #define GIB (1ull << 30)
@@ -139,6 +140,25 @@ TEST(node_is_preferred_not_required)
     CHECK_EQ(b.node, 0);
     CHECK_EQ(physmem_stats(1).free, 4 * MIB);
     CHECK_EQ(physmem_stats(1).total, 16 * MIB);
+}
+
+TEST(the_nearest_node_helps_out)
+{
+    static struct root_info info = {
+        .distance = {{10, 21, 31, 21}, {21, 10, 21, 31}, {31, 21, 10, 21}, {21, 31, 21, 10}}};
+    struct mem_block b[4];
+    uint32_t n;
+    setup();
+    for (uint32_t i = 0; i < 4; i++)
+        physmem_add(6 + i, (i + 1) * 64 * MIB, 16 * MIB, i);
+    CHECK_EQ(physmem_alloc_pieces(b, 4, 40 * MIB, 2, 0, &n), OK); /* no distances: any other */
+    CHECK(b[0].node == 2 && n == 3);
+    for (uint32_t i = 0; i < n; i++)
+        physmem_free(&b[i]);
+    numa_init(&info);
+    CHECK_EQ(physmem_alloc_pieces(b, 4, 64 * MIB, 2, 0, &n), OK);
+    CHECK(n == 4 && b[0].node == 2 && b[3].node == 0); /* the one farthest away comes last */
+    numa_init(NULL);
 }
 
 TEST(guest_memory_in_pieces)

@@ -12,6 +12,7 @@ static const struct pt_format format = {.table = 0x7,
                                         .write = 0x2,
                                         .exec = 0x4,
                                         .noexec = 1ull << 63,
+                                        .dirty = 0x40,
                                         .uncached = 0x18,
                                         .wc = 0x80 | 0x8, /* the PAT bit of a 4 KiB entry */
                                         .wc_large = 0x1000 | 0x8,
@@ -247,5 +248,47 @@ TEST(top_slot)
     CHECK(ptab_lookup(&pt, top + 2 * PAGE_SIZE, &pa, &leaf, &size));
     CHECK_EQ(pa.v, GIB + 2 * PAGE_SIZE);
     CHECK_EQ(unmap(top, 4 * PAGE_SIZE), OK);
+    CHECK(end());
+}
+
+/* As a CPU marks what it writes. */
+static void write_through(uint64_t va)
+{
+    uint32_t level;
+    *leaf_at(&pt, va, &level) |= format.dirty;
+}
+
+TEST(written_pages_are_counted_once)
+{
+    uint64_t base = 4 * GIB, size = 4ull << 20;
+    start();
+    CHECK_EQ(ptab_map(&pt, base, hpa(GIB), size, MAP_READ | MAP_WRITE), OK);
+    CHECK_EQ(ptab_dirty(&pt, base, size, false), 1024); /* as it was mapped */
+    CHECK_EQ(ptab_dirty(&pt, base, size, false), 0);
+    write_through(base + PAGE_SIZE);
+    CHECK_EQ(ptab_dirty(&pt, base, size, false), 512); /* a large page */
+    CHECK_EQ(ptab_dirty(&pt, base, size, true), 0);
+    CHECK_EQ(charged, 4);
+    write_through(base + PAGE_SIZE);
+    write_through(base + size - PAGE_SIZE);
+    CHECK_EQ(ptab_dirty(&pt, base, size - PAGE_SIZE, true), 1);
+    CHECK_EQ(ptab_dirty(&pt, base - GIB, GIB + size + GIB, true), 1);
+    CHECK_EQ(ptab_dirty(&pt, 0, 1ull << 30, true), 0);
+    hpa_t pa;
+    uint64_t leaf, unit;
+    CHECK(ptab_lookup(&pt, base + 5 * PAGE_SIZE, &pa, &leaf, &unit));
+    CHECK_EQ(pa.v, GIB + 5 * PAGE_SIZE);
+    CHECK_EQ(unit, PAGE_SIZE);
+    CHECK_EQ(unmap(base, size), OK);
+    CHECK(end());
+}
+
+TEST(no_table_to_tell_pages_apart)
+{
+    start();
+    CHECK_EQ(ptab_map(&pt, 4 * GIB, hpa(GIB), GIB, MAP_READ | MAP_WRITE), OK);
+    charge_limit = charged + 1;
+    CHECK_EQ(ptab_dirty(&pt, 4 * GIB, GIB, true), ERR_QUOTA);
+    CHECK_EQ(unmap(4 * GIB, GIB), OK);
     CHECK(end());
 }

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "test.h"
-#include "boot_arena.h"
 #include "boot/memmap.c"
 #include "boot/parse.c"
 #include "boot/pvh.c"
-
-static struct memmap map;
-static struct bootinfo info;
+#include "boot_arena.h"
 
 static struct {
     struct pvh_start_info start;
@@ -39,11 +36,7 @@ static void begin(void)
 
 static const char *parse_cut(size_t size)
 {
-    memset(&map, 0, sizeof(map));
-    memset(&info, 0, sizeof(info));
-    arena_set(&image, size);
-    const char *error = pvh_parse(ARENA_PA, &map, &info);
-    return error ? error : memmap_finish(&map, &info);
+    return arena_parse(pvh_parse, &image, size);
 }
 
 static const char *parse(void)

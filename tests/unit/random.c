@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "test.h"
+#include "fake/mutex.h"
 #define arc4random_buf own_arc4random_buf
 #include "user/random.c"
 
 static uint64_t clock_now;
-
-void mutex_lock(struct mutex *mutex)
-{
-    mutex->state++;
-}
-
-void mutex_unlock(struct mutex *mutex)
-{
-    mutex->state--;
-}
 
 uint64_t time_tsc(void)
 {

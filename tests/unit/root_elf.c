@@ -6,8 +6,8 @@
 #define SIZE 0x4000u
 static union {
     struct {
-        struct elf_header header;
-        struct elf_phdr ph[10];
+        struct elf64_header header;
+        struct elf64_program ph[10];
     };
     unsigned char bytes[SIZE];
 } file;
@@ -17,15 +17,15 @@ static void good(void)
 {
     memset(&file, 0, sizeof(file));
     memcpy(file.header.ident, "\177ELF\2\1\1", 7);
-    file.header.type = ELF_EXEC;
-    file.header.machine = ELF_X86_64;
+    file.header.type = ET_EXEC;
+    file.header.machine = EM_X86_64;
     file.header.entry = 0x400100;
-    file.header.phoff = sizeof(struct elf_header);
-    file.header.phentsize = sizeof(struct elf_phdr);
+    file.header.phoff = sizeof(struct elf64_header);
+    file.header.phentsize = sizeof(struct elf64_program);
     file.header.phnum = 3;
-    file.ph[0] = (struct elf_phdr){ELF_PT_LOAD, 4 | ELF_X, 0x1000, 0x400000, 0, 0xf00, 0xf00, 4096};
-    file.ph[1] = (struct elf_phdr){ELF_PT_LOAD, 4 | ELF_W, 0x2010, 0x402010, 0, 0x20, 0x2000, 4096};
-    file.ph[2] = (struct elf_phdr){0x6474e551, 6, 0, 0, 0, 0, 0, 16}; /* GNU_STACK */
+    file.ph[0] = (struct elf64_program){PT_LOAD, 4 | PF_X, 0x1000, 0x400000, 0, 0xf00, 0xf00, 4096};
+    file.ph[1] = (struct elf64_program){PT_LOAD, 4 | PF_W, 0x2010, 0x402010, 0, 0x20, 0x2000, 4096};
+    file.ph[2] = (struct elf64_program){0x6474e551, 6, 0, 0, 0, 0, 0, 16}; /* GNU_STACK */
 }
 
 static const char *parse(uint64_t size)
@@ -128,7 +128,7 @@ TEST(what_cannot_be_mapped)
     file.ph[0].vaddr += 0x10;
     CHECK(says("page aligned"));
     good();
-    file.ph[0].flags |= ELF_W;
+    file.ph[0].flags |= PF_W;
     CHECK(says("writable and executable"));
     good();
     file.ph[0].memsz += 1;
@@ -136,8 +136,8 @@ TEST(what_cannot_be_mapped)
     good();
     file.header.phnum = 10;
     for (uint32_t i = 0; i < 10; i++)
-        file.ph[i] = (struct elf_phdr){ELF_PT_LOAD, 4,     0x1000, 0x400000ull + i * 0x1000,
-                                       0,           0x100, 0x100,  4096};
+        file.ph[i] = (struct elf64_program){PT_LOAD, 4,     0x1000, 0x400000ull + i * 0x1000,
+                                            0,       0x100, 0x100,  4096};
     CHECK(says("too many segments"));
 }
 

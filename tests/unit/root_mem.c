@@ -84,6 +84,7 @@ TEST(an_ordinary_machine)
     CHECK_EQ(boot_take(&boot, 0, 3 * GIB, PAGE_SIZE, BOOTINFO_MEM_ROOT), 0);
     root_mem_describe(&boot, &info);
     CHECK(disjoint());
+    CHECK_EQ(info.numa_nodes, 2);
     CHECK_EQ(kind_at(0), -1); /* low memory is kept */
     CHECK_EQ(kind_at(0x9f000), ROOT_MEM_FIRMWARE);
     CHECK_EQ(kind_at(0xb8000), ROOT_MEM_MMIO);

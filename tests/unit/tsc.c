@@ -38,3 +38,30 @@ TEST(within)
     CHECK(!within_permille(1000000, 989999, 10));
     CHECK(!within_permille(2300000, 0, 10));
 }
+
+TEST(scaled_as_the_cpu_does)
+{
+    CHECK_EQ(tsc_scaled(12345, 0), 12345);
+    CHECK_EQ(tsc_unscaled(12345, 0), 12345);
+    CHECK_EQ(tsc_ratio(2300000, 2300000), 1ull << 48);
+    CHECK_EQ(tsc_ratio(4600000, 2300000), 1ull << 49);
+    CHECK_EQ(tsc_scaled(1000, tsc_ratio(1, 2)), 500);
+    CHECK_EQ(tsc_scaled(UINT64_MAX, 1ull << 48), UINT64_MAX);
+    /* A day at 2.3 GHz shown at 3.1: within a thousandth of a second. */
+    uint64_t day = 86400ull * 2300000000, ratio = tsc_ratio(3100000, 2300000);
+    CHECK(86400ull * 3100000000 - tsc_scaled(day, ratio) < 3100000);
+}
+
+TEST(unscaled_is_never_early)
+{
+    static const uint64_t khz[] = {50000, 1000000, 2300000, 2299999, 4294967};
+    for (uint32_t i = 0; i < 25; i++) {
+        uint64_t ratio = tsc_ratio(khz[i % 5], khz[i / 5]);
+        for (uint64_t wait = 1; wait < 1ull << 50; wait = wait * 3 + 1) {
+            uint64_t host = tsc_unscaled(wait, ratio);
+            CHECK(tsc_scaled(host, ratio) >= wait);
+            CHECK(tsc_scaled(host, ratio) <= wait + 2 + khz[i % 5] / khz[i / 5]);
+        }
+    }
+    CHECK_EQ(tsc_unscaled(UINT64_MAX, 1ull << 16), UINT64_MAX);
+}

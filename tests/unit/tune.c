@@ -3,18 +3,22 @@
  */
 #include "test.h"
 #include "lib/cpulist.c"
-#include "manager/domain_value.c"
-#include "manager/domain_xml.c"
-#include "manager/domain_elements.c"
-#include "manager/domain_cputune.c"
-#include "manager/tune.c"
-#include "manager/domain_devices.c"
-#include "manager/domain_disk.c"
+#include "manager/definition/domain_value.c"
+#include "manager/definition/domain_xml.c"
+#include "manager/definition/domain_elements.c"
+#include "manager/definition/domain_cputune.c"
+#include "manager/definition/tune.c"
+#include "manager/definition/domain_devices.c"
+#include "manager/definition/domain_disk.c"
+#include "manager/definition/ip_text.c"
+#include "manager/definition/network_value.c"
+#include "manager/definition/domain_interface.c"
 
 static struct domain domain;
 static char error[DOMAIN_XML_ERROR];
 
-#define MD(x) "<metadata><m:reservation xmlns:m='" DOMAIN_XML_NAMESPACE "' " x "/></metadata>"
+#define POOL(x) "<metadata><m:cpupool xmlns:m='" DOMAIN_XML_NAMESPACE "' " x "/></metadata>"
+#define MD(x)   "<metadata><m:reservation xmlns:m='" DOMAIN_XML_NAMESPACE "' " x "/></metadata>"
 
 /* `extra` begins in line 5. */
 static bool read_with(const char *extra)
@@ -118,7 +122,7 @@ TEST(iothreads)
     CHECK(refused("<iothreads>1</iothreads>" TUNE(
                       "<emulatorpin cpuset='0'/>\n<iothreadpin iothread='1' cpuset='1'/>"),
                   "t.xml:6: <domain/cputune/iothreadpin>: the I/O thread is the emulator's, which "
-                  "line 5"));
+                  "<emulatorpin> keeps on other CPUs"));
     CHECK(good(TUNE("<iothread_quota>-1</iothread_quota>")));
     CHECK(refused(TUNE("<iothread_quota>5000</iothread_quota>"), "<emulator_quota> limits it"));
 }
@@ -230,4 +234,30 @@ TEST(lists_as_text)
     CHECK(!strcmp(text, "none"));
     cpulist_format(set, 128, text, 4);
     CHECK(!text[0]);
+}
+
+TEST(cpu_pools)
+{
+    static const struct tune_set host = {{0xc}};
+    struct tune_fault fault;
+    CHECK(good(POOL("name='real-time_1.x'")) && !strcmp(domain.tune.pool, "real-time_1.x"));
+    CHECK_EQ(domain.tune.pool_line, 5);
+    CHECK(tune_check(&domain.tune, &host, &fault));
+    CHECK(good("<metadata><m:domain xmlns:m='" DOMAIN_XML_NAMESPACE "'>"
+               "<m:cpupool name='a'/><m:start order='1'/></m:domain></metadata>"));
+    CHECK(!strcmp(domain.tune.pool, "a"));
+    CHECK(good("<vcpu cpuset='0-1'>1</vcpu>" POOL("name='a'")));
+    CHECK(!tune_check(&domain.tune, &host, &fault) && fault.line == 5);
+    CHECK(!strcmp(fault.path, "vcpu"));
+    CHECK(strstr(fault.why, "CPU pool 'a' has CPUs 2-3, none of 0-1"));
+    CHECK(refused(POOL(""), "t.xml:5: <domain/metadata/mullion:cpupool>: name=\"\" is not 1 to 31 "
+                            "letters, digits or _-.+"));
+    CHECK(refused(POOL("name='a b'"), "name=\"a b\" is not"));
+    CHECK(refused(POOL("name='01234567890123456789012345678901'"), "is not 1 to 31"));
+    CHECK(refused(POOL("cpus='1'"), "attribute cpus is not supported"));
+    CHECK(
+        refused("<metadata><m:domain xmlns:m='" DOMAIN_XML_NAMESPACE "'><m:cpupool name='a'/>\n"
+                "<m:cpupool name='b'/></m:domain></metadata>",
+                "t.xml:6: <domain/metadata/mullion:domain/mullion:cpupool>: given twice, first in "
+                "line 5"));
 }

@@ -7,8 +7,8 @@
 #define BASE 0xffffffff81000000ull
 
 static struct {
-    struct elf_header header;
-    struct elf_segment segment[3];
+    struct elf64_header header;
+    struct elf64_program segment[3];
     uint8_t text[100], data[50];
 } elf;
 static struct kernel_image image;
@@ -16,24 +16,25 @@ static struct kernel_image image;
 static void make_elf(void)
 {
     memset(&elf, 0, sizeof(elf));
-    elf.header = (struct elf_header){.ident = {0x7f, 'E', 'L', 'F', 2, 1},
-                                     .type = 2,
-                                     .machine = 62,
-                                     .entry = BASE + 0x58,
-                                     .phoff = sizeof(elf.header),
-                                     .phentsize = sizeof(elf.segment[0]),
-                                     .phnum = 3};
-    elf.segment[0] = (struct elf_segment){.type = 1,
-                                          .offset = offsetof(__typeof__(elf), text),
-                                          .vaddr = BASE,
-                                          .filesz = 100,
-                                          .memsz = 100};
-    elf.segment[1] = (struct elf_segment){.type = 4, .offset = ~0ull, .vaddr = 1, .filesz = ~0ull};
-    elf.segment[2] = (struct elf_segment){.type = 1,
-                                          .offset = offsetof(__typeof__(elf), data),
-                                          .vaddr = BASE + 0x1000,
-                                          .filesz = 50,
-                                          .memsz = 0x2000};
+    elf.header = (struct elf64_header){.ident = {0x7f, 'E', 'L', 'F', 2, 1},
+                                       .type = 2,
+                                       .machine = 62,
+                                       .entry = BASE + 0x58,
+                                       .phoff = sizeof(elf.header),
+                                       .phentsize = sizeof(elf.segment[0]),
+                                       .phnum = 3};
+    elf.segment[0] = (struct elf64_program){.type = 1,
+                                            .offset = offsetof(__typeof__(elf), text),
+                                            .vaddr = BASE,
+                                            .filesz = 100,
+                                            .memsz = 100};
+    elf.segment[1] =
+        (struct elf64_program){.type = 4, .offset = ~0ull, .vaddr = 1, .filesz = ~0ull};
+    elf.segment[2] = (struct elf64_program){.type = 1,
+                                            .offset = offsetof(__typeof__(elf), data),
+                                            .vaddr = BASE + 0x1000,
+                                            .filesz = 50,
+                                            .memsz = 0x2000};
     memset(elf.text, 't', sizeof(elf.text));
     memset(elf.data, 'd', sizeof(elf.data));
 }

@@ -2,213 +2,28 @@
 /* What the console understands and prints, over a faked manager; and the manager's small helpers.
  */
 #include "test.h"
-#include <stdint.h>
-#define USER_SYSCALL_STUBS_H
-static int64_t sys_notif_create(uint32_t dst)
-{
-    (void)dst;
-    return 0;
-}
-static int64_t sys_notif_wait(uint32_t notif, uint64_t deadline, uint64_t *bits)
-{
-    (void)notif, (void)deadline;
-    *bits = 0;
-    return -8;
-}
-#include "user/program.h"
-uint32_t slot_alloc(void)
-{
-    return 100;
-}
-uint64_t time_ns(void)
-{
-    return 1;
-}
-uint64_t time_tsc(void)
-{
-    return 1;
-}
-uint64_t time_ns_to_tsc(uint64_t ns)
-{
-    return ns;
-}
-
-#include "abi/thread.h"
-#include "abi/vcpu.h"
-#include "console/client.h"
-static struct mgr_brief fake[3] = {
-    {.id = 4, .index = 0, .state = VM_RUNNING, .run = 1, .autostart = 1, .name = "alpha"},
-    {.id = 0, .index = 1, .state = VM_SHUTOFF, .name = "a-long-name"},
-    {.id = 12, .index = 2, .state = VM_PAUSED, .name = "beta"},
-};
-static const char *fake_reason = "crashed: x\nRIP 1";
-static int acted;
-static enum vm_input last_verb;
-static enum mgr_host last_host;
-static int last_force = -1;
-int64_t client_list(struct mgr_brief briefs[CLIENT_DOMAINS], uint32_t *count)
-{
-    memcpy(briefs, fake, sizeof(fake));
-    *count = 3;
-    return 0;
-}
-static const struct mgr_brief *find(const char *name)
-{
-    for (int i = 0; i < 3; i++) {
-        if (!strcmp(fake[i].name, name))
-            return &fake[i];
-    }
-    return NULL;
-}
-int64_t client_info(const char *name, struct mgr_info *info)
-{
-    memset(info, 0, sizeof(*info));
-    if (!find(name))
-        return -1;
-    info->brief = *find(name);
-    info->uuid[0] = 0x4d;
-    info->uuid[15] = 0xde;
-    info->vcpus = 2;
-    info->memory = info->used_memory = 256 << 20;
-    info->cpu_time_ns = 3260000000;
-    snprintf(info->reason, sizeof(info->reason), "%s", fake_reason);
-    return 0;
-}
-int64_t client_act(const char *name, enum vm_input verb)
-{
-    acted++;
-    last_verb = verb;
-    return find(name) ? 0 : -1;
-}
-int64_t client_refresh(const char *name)
-{
-    (void)name;
-    return 0;
-}
-static uint32_t looks;
-int64_t client_stats(const char *name, uint32_t vcpu, struct mgr_stats *stats)
-{
-    memset(stats, 0, sizeof(*stats));
-    stats->vcpus = 2;
-    stats->vm_state = VM_RUNNING;
-    stats->sched.cpu = vcpu + 2;
-    stats->sched.class = SC_SHARED;
-    stats->sched.weight = 512;
-    stats->sched.used_ns = 1500000000ull * (looks + 1);
-    stats->sched.wait_ns = 250000000ull * (looks + 1);
-    stats->sched.migrations = 3;
-    stats->sched.deadline_misses = vcpu;
-    stats->sched.budget_us = vcpu ? 25000 : 0;
-    stats->sched.period_us = vcpu ? 100000 : 0;
-    stats->emulator.used_ns = 100000000;
-    stats->domain_ns = 99;
-    stats->state = vcpu; /* vCPU 1 is halted */
-    stats->memory = 1 << 20;
-    stats->balloon_pages = 16;
-    stats->cpuset.word[0] = 5;
-    stats->stat[0] = 77 + vcpu + 1000 * looks;
-    stats->stat[STAT_HLT] = 200 * looks;
-    return find(name) ? 0 : -1;
-}
-static struct mgr_tune fake_tune = {
-    .vcpus = 2, .value = {1024, 100000, -1, 100000, -1, 100000, -1, 100000, -1}};
-static struct mgr_tune_set last_set;
-static struct mgr_pin_set last_pin;
-static uint32_t last_flags;
-int64_t client_tune(const char *name, uint32_t flags, struct mgr_tune *tune)
-{
-    last_flags = flags;
-    *tune = fake_tune;
-    memset(tune->pin, 0xff, sizeof(tune->pin));
-    tune->pin[1].word[0] = 2;
-    tune->emulator_pin.word[0] = 12;
-    return find(name) ? 0 : -1;
-}
-int64_t client_tune_set(const char *name, uint32_t flags, const struct mgr_tune_set *set)
-{
-    last_flags = flags;
-    last_set = *set;
-    for (uint32_t i = 0; i < set->count; i++)
-        fake_tune.value[set->change[i].which] = set->change[i].value;
-    return find(name) ? 0 : -1;
-}
-int64_t client_pin(const char *name, uint32_t flags, const struct mgr_pin_set *set)
-{
-    last_flags = flags;
-    last_pin = *set;
-    return find(name) ? 0 : -1;
-}
-static enum mgr_trace last_trace;
-int64_t client_trace(enum mgr_trace what)
-{
-    last_trace = what;
-    return 0;
-}
-/* CPU 0 has three events, the others none. */
-int64_t client_trace_read(uint32_t cpu, uint64_t *position, struct trace_entry *entries,
-                          uint32_t size, uint32_t *count)
-{
-    *count = !cpu && !*position && size >= 3 ? 3 : 0;
-    for (uint32_t i = 0; i < *count; i++)
-        entries[i] =
-            (struct trace_entry){.tsc = 0x1000 + i, .sc = 7 + i, .event = (uint16_t)(i + 1)};
-    *position += *count;
-    return 0;
-}
-int64_t client_node(struct mgr_node *node)
-{
-    memset(node, 0, sizeof(*node));
-    node->cpus = 4;
-    node->nodes = 1;
-    node->tsc_khz = 2300000;
-    node->memory = 4ull << 30;
-    node->virt = 1;
-    return 0;
-}
-int64_t client_disks(const char *name, struct mgr_disk *disks, uint32_t *count)
-{
-    memset(disks, 0, 2 * sizeof(*disks));
-    snprintf(disks[0].target, sizeof(disks[0].target), "vda");
-    snprintf(disks[0].source, sizeof(disks[0].source), "images/root.img");
-    snprintf(disks[1].target, sizeof(disks[1].target), "vdb");
-    snprintf(disks[1].source, sizeof(disks[1].source), "x");
-    disks[1].stat[DISK_STAT_WRITES] = 42;
-    *count = 2;
-    return find(name) ? 0 : -1;
-}
-int64_t client_nodedev(uint32_t first, struct mgr_nodedev *list, uint32_t max, uint32_t *count)
-{
-    *count = 0;
-    for (uint32_t i = first; i < 20 && *count < max; i++)
-        snprintf(list[(*count)++].name, sizeof(list[0].name), "pci_0000_00_%02x_0", i);
-    return 0;
-}
-int64_t client_host(enum mgr_host how, int force)
-{
-    last_host = how;
-    last_force = force;
-    return 0;
-}
-int64_t client_klog(uint64_t *position, char *bytes, uint32_t size, uint32_t *length)
-{
-    *length = (uint32_t)snprintf(bytes, size, "%s", *position ? "" : "log\n");
-    *position = 1;
-    return 0;
-}
-const char *client_reason(void)
-{
-    return "failed to get domain";
-}
-
+#include "tests/unit/fake/client.h"
+#include "tests/unit/fake/hostnet.h"
 #include "lib/cpulist.c"
 #include "console/format.c"
 #include "console/verbs_tune.c"
+#include "console/verbs_iface.c"
+#include "console/verbs_capture.c"
+#include "console/verbs_network.c"
+#include "console/verbs_cpu.c"
+#define change change_cpupool
+#include "console/verbs_cpupool.c"
+#undef change
+#include "console/verbs_dirty.c"
 #include "console/verbs_trace.c"
+#include "console/verbs_host.c"
+#include "console/verbs_domif.c"
+#include "console/verbs_pool.c"
 #include "console/top.c"
 #include "console/command.c"
 #include "console/verbs.c"
 #include "manager/options.c"
-#include "manager/rtc.c"
+#include "manager/host/rtc.c"
 
 static char bytes[65536];
 
@@ -233,6 +48,19 @@ TEST(list)
     CHECK(!strcmp(run("list --name"), "alpha\nbeta\n\n"));
 }
 
+TEST(iface_list)
+{
+    run("iface-list");
+    CHECK(strstr(bytes,
+                 " eth3   active    52:54:00:00:00:03  e1000   82540EM  0000:00:02.0   1000  "
+                 "lan\n"));
+    CHECK(strstr(bytes, " eth8   no link ")); /* and those that do not fit into one reply */
+    CHECK(strstr(bytes, " eth9   active"));
+    CHECK(!strstr(bytes, "rx_packets"));
+    run("iface-list --all");
+    CHECK(strstr(bytes, "eth9 rx_packets 109\n"));
+}
+
 TEST(nodedev_list)
 {
     run("nodedev-list");
@@ -241,17 +69,71 @@ TEST(nodedev_list)
     CHECK(strstr(bytes, "pci_0000_00_13_0\n\n") && !strstr(bytes, "_14_"));
 }
 
+TEST(networks)
+{
+    run("net-list");
+    CHECK(strstr(bytes, " net0                   active     yes         yes\n"));
+    CHECK(strstr(bytes, " net19 ") && !strstr(bytes, " net20 "));
+    run("net-info net17");
+    CHECK(strstr(bytes, "Name:           net17\nUUID:           ab000000-0000-"));
+    CHECK(strstr(bytes, "MTU:            9000\n") &&
+          strstr(bytes, "Switch:         7 restarts, 1234 us of CPU\n"));
+    CHECK(strstr(bytes, " alpha net17            guest     52:00:00:00:00:09   trunk/5      up     "
+                        "3\n"));
+    CHECK(strstr(bytes, " eth0                   uplink    -                   -            down   "
+                        "0\n"));
+    CHECK(strstr(bytes, "alpha net17: tx_bytes 42\neth0:\n"));
+    CHECK(strstr(run("net-info none"), "error: failed to get network 'none'"));
+}
+
+TEST(net_capture)
+{
+    static const char want[] = "-----BEGIN PCAP-----\n"
+                               "TTyyoQIABAAAAAAAAAAAAAABAAABAAAAAQAAAAIAAAADAAAAPAAAAGFiYwEAAAAC\n"
+                               "AAAAAwAAADwAAABhYmM=\n"
+                               "-----END PCAP-----\n2 frames, 5 more had no room\n\n";
+    CHECK(!strcmp(run("net-capture lan alpha vnet0 2"), want));
+    CHECK_EQ(captures, 0);
+    CHECK(strstr(run("net-capture lan alpha vnet0"), "32 frames"));
+    CHECK(strstr(run("net-capture lan alpha vnet0 999"), "100 frames")); /* in its time */
+    CHECK(strstr(run("net-capture lan eth0"), "error: "));
+    CHECK(strstr(run("net-capture lan"), "error: net-capture <network> <port> [<frames>]"));
+    CHECK(strstr(run("net-capture lan alpha 0"), "error: net-capture <network> <port> [<frames>]"));
+}
+
 TEST(disks)
 {
     CHECK(!strcmp(run("domblklist alpha"),
                   " Target   Source\n--------------------------\n vda      images/root.img\n"
-                  " vdb      x\n\n"));
+                  " vdb      tank/root\n\n"));
     run("domblkstat alpha vdb");
     CHECK(!strncmp(bytes, "vdb rd_req 0\n", 13) && strstr(bytes, "\nvdb wr_req 42\n"));
     CHECK(!strstr(bytes, "vda"));
     CHECK(strstr(run("domblkstat alpha"), "vda errs 0\n\nvdb rd_req"));
     CHECK(strstr(run("domblkstat alpha vdx"), "error: invalid path 'vdx'"));
     CHECK(strstr(run("domblklist nobody"), "error: failed to get domain"));
+}
+
+TEST(interfaces)
+{
+    CHECK(!strcmp(run("domiflist alpha"),
+                  " Interface   Type      Source    Model    MAC\n"
+                  "------------------------------------------------------------\n"
+                  " vnet0       network   lan       virtio   52:54:00:00:00:00\n"
+                  " web         bridge    outside   e1000    00:00:00:00:00:00\n\n"));
+    run("domifstat alpha vnet0");
+    CHECK(!strncmp(bytes, "vnet0 rx_bytes 0\nvnet0 rx_packets 17\n", 37) && !strstr(bytes, "web"));
+    CHECK(strstr(run("domifstat alpha"), "\nweb tx_drop 0\n"));
+    CHECK(strstr(run("domifstat alpha eth7"), "error: interface (dev: eth7) not found"));
+    CHECK(!strcmp(run("domif-getlink alpha 52:54:00:00:00:00"), "52:54:00:00:00:00 up\n\n"));
+    CHECK(!strcmp(run("domif-getlink alpha web"), "web down\n\n"));
+    CHECK(strstr(run("domif-getlink alpha"), "requires <interface>"));
+    CHECK(!strcmp(run("domif-setlink alpha web up"), "Device updated successfully\n\n"));
+    CHECK(!strcmp(last_link, "web 1"));
+    CHECK(strstr(run("domif-setlink alpha web sideways"), "error: invalid link state 'sideways'"));
+    CHECK(strstr(run("domif-setlink alpha web"), "requires <state>"));
+    CHECK(strstr(run("domif-setlink nobody web down"), "error: failed to get domain"));
+    CHECK(!strcmp(last_link, "web 0"));
 }
 
 TEST(dominfo)
@@ -341,6 +223,42 @@ TEST(statistics)
     CHECK(strstr(bytes, "CPU Affinity:   y-y-\n"));
     CHECK(strstr(run("nodeinfo"), "CPU(s):              4\nCPU frequency:       2300 MHz\n"));
     CHECK(strstr(run("domstats"), "Domain: 'beta'") && !strstr(bytes, "a-long-name"));
+}
+
+TEST(dirty_rate)
+{
+    fake_dirty = (struct vmm_dirty){.pages = 5120, .ns = 2000000000ull};
+    run("domdirtyrate-calc alpha 2");
+    CHECK(strstr(bytes, "Domain: 'alpha'\n  dirtyrate.calc_status=2\n  dirtyrate.calc_period=2\n"));
+    CHECK(strstr(bytes, "  dirtyrate.calc_mode=dirty-bitmap\n"));
+    CHECK(strstr(bytes, "  dirtyrate.megabytes_per_second=9\n  dirtyrate.pages=5120\n\n"));
+    CHECK_EQ(last_dirty, 0);
+    fake_dirty.status = ERR_CPU;
+    CHECK(strstr(run("domdirtyrate-calc alpha"), "do not tell which pages"));
+    fake_dirty.status = ERR_QUOTA;
+    CHECK(strstr(run("domdirtyrate-calc alpha"), "cannot be counted"));
+    fake_dirty.status = ERR_STATE;
+    CHECK(strstr(run("domdirtyrate-calc alpha"), "cannot be counted"));
+    last_dirty = -1;
+    CHECK(strstr(run("domdirtyrate-calc alpha 61"), "seconds from 1 to 60"));
+    CHECK(strstr(run("domdirtyrate-calc alpha 1x"), "seconds from 1 to 60"));
+    CHECK(strstr(run("domdirtyrate-calc alpha 0"), "seconds from 1 to 60"));
+    CHECK_EQ(last_dirty, -1);
+    fake_dirty = (struct vmm_dirty){0};
+}
+
+TEST(dirty_rate_of_each_vcpu)
+{
+    char out[512] = "";
+    struct text text = {out, sizeof(out), 0};
+    uint64_t before[VMM_MAX_VCPUS] = {1000, 1000};
+    fake_dirty = (struct vmm_dirty){.pages = 700, .ns = 999000000, .logged = 1};
+    last_dirty = 0;
+    add_rates(&text, "alpha", before);
+    CHECK(strstr(out, "  dirtyrate.calc_mode=dirty-ring\n  dirtyrate.megabytes_per_second=2\n"));
+    CHECK(strstr(out, "  dirtyrate.vcpu.0.pages=256\n"));
+    CHECK(strstr(out, "  dirtyrate.vcpu.1.megabytes_per_second=2\n"));
+    fake_dirty = (struct vmm_dirty){0};
 }
 
 TEST(schedinfo)
@@ -451,7 +369,7 @@ TEST(candidates)
     CHECK(!strcmp(verbs_candidate(NULL, 1, "start", 2), "beta"));
     CHECK(!verbs_candidate(NULL, 1, "start", 3));
     CHECK(!verbs_candidate(NULL, 1, "list", 0) && !verbs_candidate(NULL, 2, "start", 0));
-    CHECK(!strcmp(verbs_candidate(NULL, 1, "help", 1), "destroy"));
+    CHECK(!strcmp(verbs_candidate(NULL, 1, "help", 1), "cpu-offline"));
     CHECK(!strcmp(verbs_candidate(NULL, 1, "vcpupin", 0), "alpha"));
     CHECK(!strcmp(verbs_candidate(NULL, 2, "schedinfo", 0), "cpu_shares="));
     CHECK(!strcmp(verbs_candidate(NULL, 3, "schedinfo", 8), "iothread_quota="));
@@ -487,4 +405,148 @@ TEST(real_time_clock)
     CHECK_EQ(rtc_decode(&binary), 1767225600); /* 12:00 am */
     struct rtc_raw bad = {0, 0, 0, 0, 0x13, 0, 0x20, 2};
     CHECK_EQ(rtc_decode(&bad), 0);
+}
+
+static const char *ip6(const char *hex)
+{
+    struct ip_address a = {.family = 6};
+    for (uint32_t i = 0; i < 16; i++) {
+        unsigned byte;
+        sscanf(hex + 2 * i, "%2x", &byte);
+        a.address[i] = (uint8_t)byte;
+    }
+    return address(&a);
+}
+
+TEST(addresses_are_written_as_rfc_5952_says)
+{
+    CHECK(!strcmp(ip6("20010db8000000000000000000000001"), "2001:db8::1"));
+    CHECK(!strcmp(ip6("00000000000000000000000000000000"), "::"));
+    CHECK(!strcmp(ip6("00000000000000000000000000000001"), "::1"));
+    CHECK(!strcmp(ip6("fe800000000000000000000000000000"), "fe80::"));
+    CHECK(!strcmp(ip6("20010db8000000010001000100010001"), "2001:db8:0:1:1:1:1:1"));
+    CHECK(!strcmp(ip6("20010000000000010000000000000001"), "2001:0:0:1::1"));
+    CHECK(!strcmp(ip6("20010db8000000000001000000000001"), "2001:db8::1:0:0:1"));
+}
+
+TEST(host_addresses)
+{
+    struct ip_status *s = &fake_hostnet.status;
+    memset(&fake_hostnet, 0, sizeof(fake_hostnet));
+    CHECK(!strcmp(run("host-addresses"), "The host has no management network\n\n"));
+    snprintf(fake_hostnet.network, sizeof(fake_hostnet.network), "lan");
+    CHECK(strstr(run("host-addresses"), "State:          starting\n"));
+    fake_hostnet.running = s->link = s->addresses = s->dns_servers = 1;
+    fake_hostnet.mac[5] = 0xab;
+    s->address[0] = (struct ip_address){.family = 4, .prefix = 24, .address = {10, 0, 2, 15}};
+    s->dns[0] = (struct ip_address){.family = 4, .address = {10, 0, 2, 3}};
+    s->ntp_synced = 1;
+    s->ntp_offset_ns = -1500000000;
+    snprintf(s->ntp_server, sizeof(s->ntp_server), "10.0.2.2");
+    run("host-addresses");
+    CHECK(strstr(bytes, "MAC address:    00:00:00:00:00:ab\nState:          up\n"));
+    CHECK(strstr(bytes, "Address:        10.0.2.15/24\n"));
+    CHECK(strstr(bytes, "Name server:    10.0.2.3\n"));
+    CHECK(strstr(bytes, "10.0.2.2, clock moved by -1.500000 s, round trip 0.000 ms\n"));
+}
+
+TEST(ping)
+{
+    memset(&fake_hostnet, 0, sizeof(fake_hostnet));
+    CHECK(strstr(run("ping 10.0.2.2"), "error: failed"));
+    snprintf(fake_hostnet.network, sizeof(fake_hostnet.network), "lan");
+    fake_ping = (struct ip_ping){.state = IP_PING_DONE, .count = 2, .sent = 2, .received = 1};
+    fake_ping.target = (struct ip_address){.family = 4, .address = {10, 0, 2, 2}};
+    fake_ping.reply[0] = (struct ip_ping_reply){.state = 2, .ttl = 255, .ns = 1234567};
+    fake_ping.reply[1].state = 3;
+    CHECK(!strcmp(run("ping 10.0.2.2 2"),
+                  "PING 10.0.2.2 (10.0.2.2) 56(84) bytes of data.\n"
+                  "64 bytes from 10.0.2.2: icmp_seq=1 ttl=255 time=1.234 ms\n"
+                  "no answer yet for icmp_seq=2\n"
+                  "2 packets transmitted, 1 received, 50% packet loss\n\n"));
+    CHECK(pings == 2 && !strcmp(pinged, "10.0.2.2"));
+    run("ping host");
+    CHECK_EQ(pings, 4);
+    CHECK(strstr(run("ping host 21"), "error: ping <host>"));
+    CHECK(strstr(run("ping host 2x"), "error: ping <host>"));
+    CHECK(strstr(run("ping"), "error: ping <host>"));
+    CHECK(strstr(run("ping host 2 3"), "unexpected data '3'"));
+    fake_ping.state = IP_PING_RUNS; /* for ever: nobody works on it */
+    CHECK(strstr(run("ping host"), "restarted"));
+    fake_ping.state = IP_PING_FAILED;
+    snprintf(fake_ping.reason, sizeof(fake_ping.reason), "Name or service not known");
+    CHECK(!strcmp(run("ping host"), "ping: host: Name or service not known\n\n"));
+}
+
+TEST(host_cpus)
+{
+    CHECK(!strcmp(run("nodecpumap"),
+                  "CPUs present:   4\nCPUs online:    4\nCPU map:        yyyy\n\n"));
+    CHECK(!strcmp(run("cpu-offline 0"), "CPU 0 is offline\n\n"));
+    CHECK(!strcmp(run("cpu-online 3"), "CPU 3 is online\n\n"));
+    CHECK(strstr(run("cpu-online 4"), "error: "));
+    CHECK(strstr(run("cpu-offline"), "is not the number of a CPU"));
+    CHECK(strstr(run("cpu-offline 1x"), "is not the number of a CPU"));
+    CHECK(strstr(run("cpu-offline 4294967296"), "is not the number of a CPU"));
+}
+
+TEST(cpu_pools)
+{
+    CHECK(strstr(run("cpupool-list"), " -                    2        0-1\n"
+                                      " real                 1        2-3\n"));
+    CHECK(!strcmp(run("cpupool-create real 2-3"), "CPU pool 'real' created\n\n"));
+    CHECK(!strcmp(last_pool, "0 real") && !strcmp(last_pool_set.text, "2-3"));
+    CHECK(!strcmp(run("cpupool-destroy real"), "CPU pool 'real' destroyed\n\n"));
+    run("cpupool-cpu-add real 4");
+    CHECK(!strcmp(last_pool, "2 real") && !strcmp(last_pool_set.text, "4"));
+    run("cpupool-cpu-remove real 4");
+    CHECK(!strcmp(last_pool, "3 real"));
+    CHECK(!strcmp(run("cpupool-migrate alpha real"), "Domain 'alpha' migrated\n\n"));
+    CHECK(!strcmp(last_pool, "4 alpha") && !strcmp(last_pool_set.text, "real"));
+    run("cpupool-migrate alpha -");
+    CHECK(!last_pool_set.text[0]);
+    CHECK(strstr(run("cpupool-create wrong 1"), "error: "));
+    CHECK(strstr(run("cpupool-create real"), "error: command 'cpupool-create' requires two"));
+    CHECK(strstr(run("cpupool-destroy"), "requires a pool's name"));
+    CHECK(strstr(run("cpupool-migrate"), "requires <domain>"));
+}
+
+TEST(pools)
+{
+    CHECK(
+        strstr(run("pool-list"), "tank                 active               2048           1024"));
+    CHECK(strstr(run("vol-list tank"),
+                 "root                                       1024            192  in use"));
+    CHECK(!strstr(bytes, "one") && strstr(run("vol-list lake"), "error: "));
+    CHECK(!strcmp(run("vol-create tank data 2G"), "Vol data created\n\n"));
+    CHECK_EQ(last_order.verb, POOL_CREATE);
+    CHECK_EQ(last_order.sectors, 4u << 20);
+    CHECK(!strcmp(last_order.name[0], "data") && !strcmp(last_order_name, "tank"));
+    CHECK(strstr(run("vol-create tank data -1"), "error: the capacity"));
+    CHECK(strstr(run("vol-create tank data 1GX"), "error: the capacity"));
+    CHECK(strstr(run("vol-create tank data"), "error: usage: vol-create"));
+    CHECK(!strcmp(run("vol-clone root@one copy --pool tank"), "Vol copy cloned from root@one\n\n"));
+    CHECK(last_order.verb == POOL_CLONE && !strcmp(last_order.to, "copy"));
+    CHECK(strstr(run("vol-clone root copy"), "error: usage: "));
+    CHECK(!strcmp(run("vol-delete copy --pool=tank"), "Vol copy deleted\n\n"));
+    CHECK(!strcmp(run("pool-grow tank"), "Pool tank is larger\n\n"));
+    CHECK(last_order.verb == POOL_GROW && !last_order.sectors && !strcmp(last_order_name, "tank"));
+    CHECK(strstr(run("pool-grow tank 1G"), "is larger") && last_order.sectors == 2u << 20);
+    CHECK(strstr(run("pool-grow tank more"), "error: the capacity"));
+    CHECK(strstr(run("vol-resize root 1M --pool tank --shrink"), "successfully changed to 1M"));
+    CHECK(last_order.flags == POOL_ORDER_SHRINK && last_order.sectors == 2048);
+}
+
+TEST(snapshots)
+{
+    CHECK(!strcmp(run("snapshot-create alpha one"), "Domain snapshot one created\n\n"));
+    CHECK(last_order.verb == POOL_SNAPSHOT && !last_order.names && !strcmp(last_order.to, "one"));
+    CHECK(strstr(run("snapshot-list alpha"),
+                 " one                      root                                 77\n"));
+    CHECK(!strstr(bytes, "two"));
+    CHECK(strstr(run("snapshot-revert alpha one"), "reverted to snapshot one"));
+    CHECK(last_order.verb == POOL_REVERT && !strcmp(last_order_name, "alpha"));
+    CHECK(strstr(run("snapshot-delete alpha one"), "Domain snapshot one deleted"));
+    CHECK(last_order.verb == POOL_DELETE && !strcmp(last_order.name[0], "root@one"));
+    CHECK(strstr(run("snapshot-create nobody one"), "error: "));
 }

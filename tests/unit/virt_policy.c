@@ -150,7 +150,6 @@ TEST(kernel_msrs)
     CHECK_EQ(wr(MSR_SPEC_CTRL, 2), MSR_FAULTS); /* no STIBP here */
     CHECK_EQ(wr(MSR_PRED_CMD, 1), MSR_DONE);
     CHECK_EQ(wr(MSR_PRED_CMD, 2), MSR_FAULTS);
-    CHECK_EQ(wr(MSR_XSS, 0), MSR_FAULTS);
     CHECK_EQ(wr(MSR_KVM_PV_EOI_EN, 13), MSR_FAULTS);
 }
 
@@ -167,6 +166,20 @@ TEST(tsc)
     CHECK_EQ(wr(MSR_TSC_ADJUST, 0), MSR_DONE);
     CHECK_EQ(rd(MSR_TSC), fake_tsc);
     CHECK_EQ(vcpu0->tsc_offset, 0);
+}
+
+TEST(tsc_of_another_frequency)
+{
+    fake_world();
+    features_all();
+    vcpu0->tsc_scale = tsc_ratio(5, 2);
+    vcpu0->tsc_offset = 7;
+    CHECK_EQ(rd(MSR_TSC), fake_tsc / 2 * 5 + 7);
+    CHECK_EQ(wr(MSR_TSC, 5000), MSR_DONE);
+    CHECK_EQ(rd(MSR_TSC), 5000);
+    fake_tsc += 100;
+    CHECK_EQ(rd(MSR_TSC), 5250);
+    vcpu0->tsc_scale = 0;
 }
 
 TEST(xcr0)

@@ -100,6 +100,31 @@ TEST(level_eoi)
     CHECK_EQ(put(0, 0x80b, 0), VLAPIC_OK); /* nothing in service */
 }
 
+/* The short way of an EOI does what the long way does, or nothing. */
+TEST(eoi_alone)
+{
+    fake_world();
+    struct vlapic *l = &v(0)->lapic;
+    CHECK(vlapic_eoi_alone(l)); /* nothing in service */
+    take(l, 0x31);
+    take(l, 0xf2);
+    CHECK(vlapic_eoi_alone(l));
+    CHECK_EQ(vlapic_isr_highest(l), 0x31);
+    vlapic_post(l, 0x45, false); /* something waits: the long way looks at it */
+    CHECK(!vlapic_eoi_alone(l));
+    CHECK_EQ(vlapic_isr_highest(l), 0x31);
+    l->irr[2] = 0;
+    vlapic_post(l, 0x31, true); /* level: the VMM must hear of it */
+    l->irr[1] = 0;
+    CHECK(!vlapic_eoi_alone(l));
+    l->tmr[1] = 0;
+    l->base &= ~APIC_BASE_EXTD;
+    CHECK(!vlapic_eoi_alone(l));
+    l->base |= APIC_BASE_EXTD;
+    CHECK(vlapic_eoi_alone(l));
+    CHECK_EQ(vlapic_isr_highest(l), -1);
+}
+
 TEST(ipi_x2apic)
 {
     fake_world();
@@ -339,6 +364,53 @@ TEST(timer_periods_have_a_least)
     CHECK_EQ(v(0)->lapic.timer_period, least);
 }
 
+/* What one interrupt costs the host is counted in cycles: on a slow CPU so must the least be, or a
+ * guest that asks for it gets no further. */
+TEST(timer_periods_have_a_least_on_a_slow_cpu)
+{
+    fake_world();
+    tsc_khz = 50000;
+    put(0, 0x832, 0x20050);
+    put(0, 0x83e, 0xb);
+    put(0, 0x838, 100);
+    CHECK(fake_armed->deadline >= fake_tsc + 10000);
+    tsc_khz = 2000000;
+}
+
+/* Nobody is told of the end of a masked timer's period: the host takes no interrupt for it. */
+TEST(timer_masked_is_arithmetic)
+{
+    fake_world();
+    put(0, 0x832, 0x30050);
+    put(0, 0x83e, 0xb);
+    put(0, 0x838, 50000);
+    uint64_t begin = fake_tsc;
+    CHECK(fake_armed == NULL);
+    fake_wait(250000);
+    CHECK_EQ(get(0, 0x839), 25000);
+    put(0, 0x832, 0x20050); /* unmasked: nothing of what went by, then the next end */
+    CHECK_EQ(expire(0), 0);
+    CHECK_EQ(fake_armed->deadline, begin + 300000);
+    CHECK_EQ(expire(50000), 1);
+    fake_tsc += 150000; /* an end that is not seen yet when the guest masks still counts */
+    put(0, 0x832, 0x30050);
+    CHECK(v(0)->requests & REQ_TIMER);
+    CHECK_EQ(expire(0), 1);
+    CHECK(fake_armed == NULL);
+    CHECK_EQ(get(0, 0x839), 25000);
+    put(0, 0x832, 0x10050); /* one-shot: over while masked */
+    put(0, 0x838, 1000);
+    fake_wait(5000);
+    CHECK_EQ(get(0, 0x839), 0);
+    put(0, 0x832, 0x50);
+    CHECK_EQ(expire(1000000), 0);
+    CHECK(fake_armed == NULL);
+    put(0, 0x832, 0x50050); /* a deadline must read as 0 when it is over: it is waited for */
+    vlapic_set_deadline(v(0), fake_tsc + v(0)->tsc_offset + 1000);
+    CHECK_EQ(expire(1000), 0);
+    CHECK_EQ(vlapic_deadline(&v(0)->lapic), 0);
+}
+
 TEST(timer_periodic)
 {
     fake_world();
@@ -360,8 +432,36 @@ TEST(timer_periodic)
     /* too fast for a host: slowed down */
     put(0, 0x838, 1);
     CHECK(fake_armed->deadline >= fake_tsc + 40000);
-    put(0, 0x832, 0x50); /* a change of mode disarms */
+    uint64_t end = fake_armed->deadline;
+    put(0, 0x832, 0x50); /* once more, at the same time */
+    CHECK_EQ(expire(end - fake_tsc), 1);
     CHECK(fake_armed == NULL);
+}
+
+TEST(timer_counts_on_in_another_mode)
+{
+    fake_world();
+    put(0, 0x832, 0x50);
+    put(0, 0x83e, 0xb);
+    put(0, 0x838, 50000);
+    uint64_t begin = fake_tsc;
+    fake_wait(60000);
+    put(0, 0x832, 0x20050);
+    CHECK_EQ(get(0, 0x839), 20000);
+    CHECK_EQ(expire(40000), 1);
+    CHECK_EQ(fake_armed->deadline, begin + 200000);
+    fake_wait(60000);
+    put(0, 0x832, 0x50); /* back: this count is the last */
+    CHECK_EQ(get(0, 0x839), 20000);
+    CHECK_EQ(expire(40000), 1);
+    put(0, 0x832, 0x20050); /* a count that is over is not begun again */
+    CHECK_EQ(get(0, 0x839), 0);
+    CHECK(fake_armed == NULL);
+    put(0, 0x838, 50000);
+    put(0, 0x832, 0x40050);
+    CHECK(fake_armed == NULL);
+    put(0, 0x832, 0x50);
+    CHECK_EQ(get(0, 0x839), 0);
 }
 
 TEST(timer_deadline)
@@ -395,6 +495,19 @@ TEST(timer_deadline)
     vcpu_note(v(0), REQ_TIMER);
     CHECK_EQ(expire(10), 0);
     CHECK_EQ(expire(5000), 1);
+}
+
+TEST(deadline_of_a_scaled_tsc)
+{
+    fake_world();
+    v(0)->tsc_scale = tsc_ratio(3, 2);
+    v(0)->tsc_offset = (uint64_t)-500000;
+    put(0, 0x832, 0x40050);
+    vlapic_set_deadline(v(0), vcpu_tsc(v(0), fake_tsc) + 3000);
+    CHECK_EQ(fake_armed->deadline, fake_tsc + 2001);
+    CHECK_EQ(expire(1999), 0);
+    CHECK_EQ(expire(2), 1);
+    v(0)->tsc_scale = 0;
 }
 
 /* The CPU ends the guest by itself: the host's timer is armed only for a vCPU that sleeps. */
@@ -444,6 +557,39 @@ TEST(timer_of_the_cpu)
     CHECK_EQ(l->due, 0);
     tsc_khz = 2000000;
     virt_assists = 0;
+}
+
+/* What is posted into a descriptor is moved by the CPU, or by the next entry. */
+TEST(posted_interrupts)
+{
+    static uint32_t page[1024] __attribute__((aligned(8))),
+        descriptor[16] __attribute__((aligned(64)));
+    fake_world();
+    memset(page, 0, sizeof(page));
+    memset(descriptor, 0, sizeof(descriptor));
+    struct vlapic *l = &v(0)->lapic;
+    CHECK(!vlapic_posts(l));
+    l->irr = descriptor;
+    CHECK(!vlapic_posts(l)); /* the CPU does not deliver yet */
+    l->page = page;
+    CHECK(vlapic_delegate(l));
+    CHECK(vlapic_posts(l));
+    vlapic_post(l, 0x41, false);
+    CHECK_EQ(descriptor[2], 2);
+    CHECK_EQ(vlapic_irr_highest(l), 0x41);
+    descriptor[POSTED_NOTIFICATION] = 1;
+    CHECK(!vlapic_delegate(l));
+    CHECK_EQ(descriptor[2], 0);
+    CHECK_EQ(descriptor[POSTED_NOTIFICATION], 0);
+    CHECK_EQ(page[4 * 0x22], 2);
+    CHECK_EQ(vlapic_page_status(l), 0x41);
+    vlapic_post(l, 0x52, false);
+    put(0, 0x80f, 0xff); /* the APIC is switched off: nothing is delegated any more */
+    vlapic_delegate(l);
+    CHECK(!vlapic_posts(l));
+    vlapic_reset(v(0), true);
+    CHECK_EQ(vlapic_irr_highest(l), -1);
+    CHECK(l->irr == descriptor);
 }
 
 TEST(init_keeps_identity)

@@ -114,6 +114,44 @@ TEST(driver_dies)
     vm_tick(now_tsc);
 }
 
+TEST(volume_that_grows)
+{
+    setup();
+    struct vm *vm = add_disk(add("alpha", 64 * MIB), "/first", false);
+    struct channel *c = &controller.channel[0];
+    vm_input(vm, VM_IN_START);
+    channel_resize(c, 1200); /* before the driver has heard of it */
+    CHECK(channel_has_size(c));
+    CHECK_EQ(driver_works(), 1);
+    CHECK_EQ(((struct ahci_attach *)&the_utcb.mr[AHCI_PAYLOAD])->sectors, 1200);
+    channel_resize(c, 1200);
+    CHECK(channel_has_size(c));
+    channel_resize(c, 1500);
+    CHECK(!channel_has_size(c));
+    the_utcb.mr[0] = AHCI_EVENT_NEXT;
+    CHECK_EQ(ahci_serve(&controller, &the_utcb, 1) >> 32, 0);
+    CHECK(the_utcb.mr[1] == AHCI_JOB_RESIZE && the_utcb.mr[2] == 0 && !channel_has_size(c));
+    channel_resize(c, 1600); /* again, while the driver is at it */
+    the_utcb.mr[0] = AHCI_EVENT_DONE;
+    the_utcb.mr[3] = AHCI_REFUSED_NOT;
+    ahci_serve(&controller, &the_utcb, 4);
+    CHECK(the_utcb.mr[0] == OK && c->state == CHANNEL_ATTACHED && !channel_has_size(c));
+    channel_driver_died(c); /* the next one hears of nothing else */
+    CHECK(channel_has_size(c) && c->attach.sectors == 1600);
+    CHECK_EQ(driver_works(), 1);
+    channel_resize(c, 1700);
+    the_utcb.mr[0] = AHCI_EVENT_NEXT;
+    ahci_serve(&controller, &the_utcb, 1);
+    vm_input(vm, VM_IN_DESTROY); /* between being told and being done */
+    the_utcb.mr[0] = AHCI_EVENT_DONE;
+    the_utcb.mr[1] = AHCI_JOB_RESIZE;
+    ahci_serve(&controller, &the_utcb, 4);
+    CHECK(the_utcb.mr[0] == OK && vm->draining);
+    CHECK_EQ(driver_works(), 1);
+    vm_tick(now_tsc);
+    CHECK(balanced(vm));
+}
+
 TEST(volumes_have_one_writer)
 {
     setup();
@@ -217,6 +255,41 @@ TEST(lies_of_a_driver)
     CHECK(!ahci_read_disk(&controller, 1, &disk));
     CHECK(!ahci_read_disk(&controller, 99, &disk));
     vm_input(vm, VM_IN_DESTROY);
+    CHECK(balanced(vm));
+}
+
+TEST(volume_above_an_image)
+{
+    setup();
+    struct vm *vm = add_disk(add("alpha", 64 * MIB), "/first", false);
+    snprintf(vm->def.disk[0].base.path, DOMAIN_PATH, "k");
+    CHECK(!vm_input(vm, VM_IN_START));
+    CHECK_EQ(last_config.disk[0].backing, VMM_DISK_LAYER);
+    CHECK_EQ(last_config.disk[0].image.size, 5000);
+    CHECK_EQ(last_config.disk[0].overlay_size, 4 * 4096); /* two pages, the map twice */
+    CHECK_EQ(last_cap_count, 11);
+    CHECK_EQ(driver_works(), 1);
+    /* The driver reaches the map's memory behind the guest's. */
+    CHECK_EQ(controller.channel[0].attach.memory[0].size, 64 * MIB);
+    CHECK_EQ(controller.channel[0].attach.memory[1].size, 4 * 4096);
+    uint64_t base = vm->disk[0].overlay.base;
+    CHECK_EQ(controller.channel[0].attach.memory[1].base, base);
+    vm_input(vm, VM_IN_RUNNING);
+    vm_input(vm, VM_IN_REBOOT);
+    CHECK_EQ(driver_works(), 1);
+    vm_tick(now_tsc);
+    CHECK_EQ(driver_works(), 1);
+    CHECK_EQ(vm->disk[0].overlay.base, base); /* the next run goes on with it */
+    vm_input(vm, VM_IN_DESTROY);
+    CHECK_EQ(vm->disk[0].overlay.base, base); /* the driver may still be writing it */
+    CHECK(vm->draining && vm->disk[0].overlay.slot);
+    CHECK_EQ(driver_works(), 1);
+    vm_tick(now_tsc);
+    CHECK_EQ(vm->disk[0].overlay.slot, 0);
+    CHECK(balanced(vm));
+    snprintf(vm->def.disk[0].base.path, DOMAIN_PATH, "gone");
+    CHECK(strstr(vm_input(vm, VM_IN_START), "gone is not in the VM set"));
+    vm_tick(now_tsc);
     CHECK(balanced(vm));
 }
 

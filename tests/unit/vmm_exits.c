@@ -93,7 +93,7 @@ void machine_pio_write(struct machine *machine, uint16_t at, unsigned bytes, uin
     (void)machine;
     port = at;
     size = bytes;
-    port_value = value;
+    port_value = value & UINT32_MAX >> (32 - 8 * bytes);
 }
 uint64_t machine_mmio_read(struct machine *machine, uint64_t at, unsigned bytes)
 {

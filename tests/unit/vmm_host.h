@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "fake/mutex.h"
 #include "vmm/device.h"
 #include "vmm/timer.c"
 #include "vmm/device.c"
@@ -38,18 +39,6 @@ static struct {
 } fake;
 static struct machine vm;
 static uint8_t *fake_ram;
-
-void mutex_lock(struct mutex *mutex)
-{
-    if (mutex->state)
-        abort(); /* devices must not take the lock again */
-    mutex->state = 1;
-}
-
-void mutex_unlock(struct mutex *mutex)
-{
-    mutex->state = 0;
-}
 
 void log_line(const char *format, ...)
 {
@@ -172,7 +161,7 @@ static inline void fake_start(void)
     vm.host = &fake_ops;
     vm.guest_base = fake_ram;
     vm.ram_low = FAKE_RAM;
-    vm.tsc_khz = 3000000;
+    vm.tsc_khz = vm.guest_tsc_khz = 3000000;
     vm.irq_set = fake_irq_set;
     vm.timers.programmed_ns = UINT64_MAX;
 }

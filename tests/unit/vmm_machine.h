@@ -20,6 +20,7 @@
 #include "vmm/kvmclock.c"
 #include "vmm/pci.c"
 #include "vmm/pci_msix.c"
+#include "vmm/pci_msi.c"
 #include "vmm/q35.c"
 #include "vmm/virtqueue.c"
 #include "vmm/virtio_common.c"
@@ -32,8 +33,25 @@
 #include "vmm/disk.c"
 #include "vmm/disk_channel.c"
 #include "vmm/disk_image.c"
+#include "vmm/disk_layer.c"
 #include "vmm/virtio_blk.c"
+#include "vmm/ahci.c"
+#include "vmm/ahci_port.c"
+#include "vmm/ahci_data.c"
+#include "vmm/ata.c"
+#include "vmm/atapi.c"
 #include "vmm/disks.c"
+#include "user/frame_owner.c"
+#include "vmm/net.c"
+#include "vmm/virtio_net.c"
+#include "vmm/virtio_net_tx.c"
+#include "vmm/virtio_net_rx.c"
+#include "vmm/virtio_net_control.c"
+#include "vmm/e1000.c"
+#include "vmm/e1000_eeprom.c"
+#include "vmm/e1000_tx.c"
+#include "vmm/e1000_rx.c"
+#include "vmm/nets.c"
 #include "vmm/machine.c"
 
 /* Signals that left the machine of devices, whatever the notification. */
@@ -49,6 +67,7 @@ int64_t sys_notif_signal(uint32_t notif, uint64_t bits)
 /* A test fills in disks before it starts the machine. */
 static struct vmm_config config;
 static struct disk_source disk_source[VMM_MAX_DISKS];
+static struct net_source net_source[VMM_MAX_NETS];
 
 static inline void machine_start(void)
 {
@@ -63,6 +82,7 @@ static inline void machine_start(void)
     config.ram_count = 1;
     config.ram_size[0] = FAKE_RAM;
     vm.disk_source = disk_source;
+    vm.net_source = net_source;
     vm.serial = vm.hvc = &fake_channel;
     machine_devices_init(&vm, &config);
 }

@@ -84,7 +84,8 @@ static bool build(uint32_t vendor, uint32_t vcpus, const char *feature, uint32_t
     memset(&config, 0, sizeof(config));
     memset(&vmm, 0, sizeof(vmm));
     fake_kinfo.vendor = vendor;
-    fake_kinfo.tsc_khz = 2500000;
+    fake_kinfo.tsc_khz = 1000000;
+    vmm.machine.guest_tsc_khz = 2500000;
     fake_kinfo.xcr0 = 0xe7;
     vmm.config = &config;
     config.vcpus = vcpus;
@@ -154,6 +155,19 @@ TEST(hidden_and_shown)
     CHECK_EQ(value(7, 0, CPUID_ECX) & (1u << 16 | 1u << 3), 0); /* LA57, PKU */
     CHECK_EQ(value(0x80000007, 0, CPUID_EDX), 1u << 8);
     CHECK_EQ(vmm.phys_bits, 40);
+}
+
+TEST(slow_strings)
+{
+    CHECK(build(VENDOR_INTEL, 1, NULL, 0));
+    CHECK_EQ(value(7, 0, CPUID_EBX) >> 9 & 1, 0);
+    CHECK_EQ(value(7, 0, CPUID_EDX) >> 4 & 1, 0);
+    CHECK(!build(VENDOR_INTEL, 1, "erms", 1));
+    fake_kinfo.assists = ASSIST_FAST_STRINGS;
+    CHECK(build(VENDOR_INTEL, 1, "erms", 1));
+    CHECK_EQ(value(7, 0, CPUID_EBX) >> 9 & 1, 1);
+    CHECK_EQ(value(7, 0, CPUID_EDX) >> 4 & 1, 1);
+    fake_kinfo.assists = 0;
 }
 
 TEST(topology)

@@ -2,29 +2,8 @@
 /* Volumes by their names, over disks that come and go and partition tables as the probe gives them.
  */
 #include "test.h"
-#include <stdarg.h>
-#include "user/program.h"
-
-static uint64_t now_tsc;
-uint64_t time_tsc(void)
-{
-    return now_tsc;
-}
-uint64_t time_ns_to_tsc(uint64_t ns)
-{
-    return ns;
-}
-static char logged[16384];
-void log_line(const char *format, ...)
-{
-    va_list args;
-    size_t used = strlen(logged);
-    va_start(args, format);
-    vsnprintf(logged + used, sizeof(logged) - used, format, args);
-    va_end(args);
-}
-
-#include "manager/ahci.h"
+#include "fake/time.h"
+#include "manager/storage/ahci.h"
 static struct ahci controllers[2];
 static struct ahci_disk at_port[2][AHCI_PORTS];
 static bool settled;
@@ -46,7 +25,7 @@ bool ahci_read_disk(const struct ahci *a, uint32_t port, struct ahci_disk *disk)
     return disk->kind != AHCI_DISK_NONE;
 }
 
-#include "manager/probe.h"
+#include "manager/storage/probe.h"
 static bool busy, cancelled;
 static uint32_t probe_n, probe_port, probes;
 static struct gpt table;
@@ -87,8 +66,42 @@ const struct gpt *probe_result(uint64_t now, uint32_t *n, uint32_t *port)
     return &table;
 }
 
+static struct gpt_grow grow;
+static bool grows;
+const char *probe_grow(struct ahci *a, uint32_t port, const struct ahci_disk *disk, uint64_t first,
+                       uint64_t blocks)
+{
+    (void)a, (void)port, (void)disk;
+    grow = (struct gpt_grow){.blocks = first + blocks};
+    grows = busy = true;
+    return NULL;
+}
+const struct gpt_grow *probe_grown(uint64_t now)
+{
+    (void)now;
+    if (!grows || busy)
+        return NULL;
+    grows = false;
+    return &grow;
+}
+
 #include "drivers/gpt/gpt.c"
-#include "manager/volume.c"
+#include "manager/storage/pool.h"
+static char grown[128];
+void pool_partition_grown(const struct volume *volume, uint64_t sectors, const char *why)
+{
+    snprintf(grown, sizeof(grown), "%llu to %llu %s", (unsigned long long)volume->first_sector,
+             (unsigned long long)sectors, why ? why : "");
+}
+static char pools_found[256];
+void pool_found(const char *name, const struct volume *volume)
+{
+    size_t used = strlen(pools_found);
+    snprintf(pools_found + used, sizeof(pools_found) - used, "%s:%llu ", name,
+             (unsigned long long)volume->sectors);
+}
+
+#include "manager/storage/volume.c"
 
 static void add_disk(uint32_t n, uint32_t port, const char *model, const char *serial)
 {
@@ -263,4 +276,41 @@ TEST(optical_drives)
     CHECK(!probes && !volume_searching(now_tsc));
     CHECK(finds("/dev/disk/by-id/ata-DVD_S", 0, 0, 0, 100000));
     CHECK(volume.read_only);
+}
+
+TEST(a_partition_grows)
+{
+    begin();
+    add_disk(0, 1, "QEMU", "1");
+    volume_tick(now_tsc);
+    add_part(1, 2000, 1000, "tank");
+    give_table();
+    CHECK(finds("/dev/disk/by-partlabel/tank", 0, 1, 2000, 1000));
+    at_port[0][1].generation = 7; /* another driver */
+    controllers[0].disks_changed = true;
+    busy = true; /* another disk is being looked at */
+    grown[0] = 0;
+    CHECK(!volume_grow(&volume, 3000));
+    CHECK(strstr(volume_grow(&volume, 3000), "another partition"));
+    volume_tick(now_tsc);
+    CHECK(!grows && !grown[0]);
+    busy = false;
+    volume_tick(now_tsc);
+    CHECK(grows && !grown[0]);
+    busy = false;
+    volume_tick(now_tsc);
+    CHECK(!strcmp(grown, "2000 to 5000 "));
+    CHECK(finds("/dev/disk/by-partlabel/tank", 0, 1, 2000, 5000));
+    CHECK(!volume_grow(&volume, 0));
+    volume_tick(now_tsc);
+    grow.why = "no room";
+    busy = false;
+    volume_tick(now_tsc);
+    CHECK(strstr(grown, " no room"));
+    CHECK(finds("/dev/disk/by-partlabel/tank", 0, 1, 2000, 5000));
+    at_port[0][1].kind = AHCI_DISK_NONE;
+    controllers[0].disks_changed = true;
+    CHECK(!volume_grow(&volume, 0));
+    volume_tick(now_tsc);
+    CHECK(strstr(grown, "its disk is not there") && !grows);
 }

@@ -27,7 +27,7 @@ $(B)/mullion.efi: $(UEFI_OBJ)
 	  -j .reloc -j .rodata --target=efi-app-x86_64 --subsystem=10 $@.so $@
 
 # --- boot package and images ---
-PACKAGE_COMPONENTS := manager console vmm ahci
+PACKAGE_COMPONENTS := manager console vmm ahci pool switch nic ip
 PACKAGE_PROGRAMS   := $(PACKAGE_COMPONENTS:%=$(B)/ring3/%)
 
 # What a VM set holds is known to tools/mkpkg alone, so the package is made at each call.
@@ -70,7 +70,8 @@ RUN_NEEDS_bios   := $(OUT)
 RUN_NEEDS_uefi   := $(OUT)
 RUN_NEEDS_loader := $(B)/mullion-unified.efi
 RUN_NEEDS_pvh    := $(B)/mullion.elf $(B)/mullion.pkg
-RUN_amd = qemu-system-x86_64 -machine q35 -cpu max -accel tcg,thread=multi -smp $(SMP) \
+# One thread: with one for each CPU this QEMU can lose what VMRUN does (docs/caveats.md).
+RUN_amd = qemu-system-x86_64 -machine q35 -cpu max -accel tcg,thread=single -smp $(SMP) \
           -m $(MEM) -display none -vga std -serial mon:stdio $(RUN_BOOT_$(BOOT))
 # QEMU has no VMX to offer: Intel is Bochs, which boots as a PC of 1998 does.
 RUN_intel = tools/run-bochs --image $(OUT) --smp $(SMP) --memory $(MEM) --log $(B)/bochs.log

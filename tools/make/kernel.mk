@@ -17,7 +17,7 @@ $(B)/kernel/%.S.o: %.S $(GEN)/stamp $(GEN)/arch/offsets.h
 # Structure offsets for assembly, taken from the compiler.
 $(GEN)/arch/offsets.h: arch/x86_64/offsets.c.in $(GEN)/stamp
 	@mkdir -p $(@D)
-	$(CC) $(filter-out -MMD -MP,$(KERNEL_CFLAGS)) -x c -S $< -o - | \
+	$(CC) $(filter-out -MMD -MP $(WHOLE),$(KERNEL_CFLAGS)) -x c -S $< -o - | \
 	  sed -n 's/^.*->\([A-Z0-9_]*\) \$$\{0,1\}\(-\{0,1\}[0-9]*\).*$$/#define \1 \2/p' > $@
 
 # The boot program is linked apart, with helpers of its own, and known to the kernel by its entry points
@@ -32,12 +32,13 @@ BOOT_NEEDS := __boot_end __boot_start __kernel_end __kernel_large_pages __kernel
 $(B)/kernel/boot.o: $(BOOT_OBJ)
 	@echo "  LD      $@"
 	ld -r -o $@.1 $^
+	objcopy -R '.gnu.lto_*' $@.1
 	objcopy --prefix-alloc-sections=.boot $(BOOT_ENTRY:%=--keep-global-symbol=%) $@.1 $@
 	missing=$$(nm -u $@ | awk '{print $$2}' | grep -vxF $(BOOT_NEEDS:%=-e %)); \
 	  test -z "$$missing" || { echo "the boot program may not use $$missing" >&2; exit 1; }
 
-KERNEL_LDFLAGS := -nostdlib -static -no-pie -Wl,-T,linker.ld -Wl,--build-id=none -Wl,--gc-sections \
-                  -Wl,-z,max-page-size=0x1000 -Wl,-z,noexecstack -Wl,--orphan-handling=error
+KERNEL_LDFLAGS := $(KERNEL_CFLAGS:-M%=) -nostdlib -static -no-pie -Wl,-T,linker.ld -Wl,--build-id=none \
+                  -Wl,--gc-sections -Wl,-z,max-page-size=0x1000 -Wl,-z,noexecstack -Wl,--orphan-handling=error
 
 # Linked twice: the second link carries the symbol table that the panic screen reads. It stands last
 # in the image (linker.ld), so nothing else moves.

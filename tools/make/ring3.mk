@@ -1,23 +1,30 @@
 # Ring-3 programs: one folder each, linked with the runtime in user/. A folder without sources is skipped.
 #   build/ring3/NAME        stripped, goes into the boot package
 #   build/ring3/NAME.debug  the same with symbols
-RING3_NAMES := manager console vmm ahci ktest
+RING3_NAMES := manager console vmm ahci pool switch nic ip ktest
 
 # Folders beside NAME/ that belong to a program, its libraries, its entry point.
 RING3_DIRS_console  := drivers/uart
-RING3_DIRS_manager  := drivers/pci drivers/gpt
+RING3_DIRS_manager  := drivers/pci drivers/gpt $(patsubst %/,%,$(wildcard manager/*/))
 RING3_DIRS_ahci     := drivers/ahci
+RING3_DIRS_pool     := drivers/pool
+POOL_PROCESS        := main.c client.c lane.c report.c
+RING3_DIRS_nic      := drivers/nic $(patsubst %/,%,$(wildcard drivers/nic/*/))
+RING3_DIRS_switch   := net/switch
+RING3_DIRS_ip       := net/ip
 RING3_DIRS_ktest    := tests/ring3
 RING3_DIRS_vmm      := $(patsubst %/,%,$(wildcard vmm/*/))
 RING3_LIBS_vmm      := $(B)/ring3/libzydis.a
 RING3_LIBS_manager  := $(B)/ring3/libexpat.a
-RING3_FLAGS_vmm     := $(ZYDIS_FLAGS) $(ZYDIS_INC)
+RING3_LIBS_ip       := $(B)/ring3/liblwip.a
+RING3_FLAGS_vmm     := $(WHOLE) $(ZYDIS_FLAGS) $(ZYDIS_INC)
 RING3_FLAGS_manager := $(EXPAT_FLAGS) $(EXPAT_INC)
+RING3_FLAGS_ip      := $(LWIP_INC)
 RING3_ENTRY_manager := root_start
 RING3_ENTRY_ktest   := root_start
 
 RING3_CFLAGS = $(USER_CFLAGS) $(USER_INC) -DMULLION_VERSION='"$(GIT_VERSION)"'
-RING3_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--gc-sections -Wl,-z,max-page-size=0x1000 \
+RING3_LDFLAGS := -flto-partition=one -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--gc-sections -Wl,-z,max-page-size=0x1000 \
                  -Wl,-z,noexecstack -Wl,--orphan-handling=error -Wl,-T,user/program.ld
 
 # The runtime and lib/ are archives: a program gets the members it calls.

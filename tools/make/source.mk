@@ -4,9 +4,9 @@ check-source: check-layers check-format check-abi check-tidy ## layers, format, 
 
 # All that a ring-3 source may see; a program's own libraries included.
 TIDY_NAME  := -DMULLION_VERSION=\"check\"
-TIDY_RING0 := $(KERNEL_CFLAGS) $(TIDY_NAME)
-TIDY_RING3  = $(filter-out -DMULLION_VERSION%,$(RING3_CFLAGS)) $(TIDY_NAME) $(ZYDIS_FLAGS) $(ZYDIS_INC) $(EXPAT_FLAGS) $(EXPAT_INC)
-CHECK_NEEDS := $(GEN)/stamp $(patsubst %,$(TP)/%.stamp,picolibc zycore-c zydis expat)
+TIDY_RING0 := $(filter-out $(WHOLE),$(KERNEL_CFLAGS)) $(TIDY_NAME)
+TIDY_RING3  = $(filter-out -DMULLION_VERSION%,$(RING3_CFLAGS)) $(TIDY_NAME) $(ZYDIS_FLAGS) $(ZYDIS_INC) $(EXPAT_FLAGS) $(EXPAT_INC) $(LWIP_INC)
+CHECK_NEEDS := $(GEN)/stamp $(patsubst %,$(TP)/%.stamp,picolibc zycore-c zydis expat lwip)
 
 check-layers: $(CHECK_NEEDS)
 	tools/check-layers '$(TIDY_RING0)' '$(TIDY_RING3)'

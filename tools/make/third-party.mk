@@ -1,13 +1,13 @@
 # Third-party source: Debian source packages, pinned in third_party/manifest, built unmodified with their
-# own warning settings. Ring 3 gets libc.a (picolibc), libzydis.a, libexpat.a; the host tests get the
-# last two with sanitizers.
+# own warning settings. Ring 3 gets libc.a (picolibc), libzydis.a, libexpat.a, liblwip.a; the
+# host tests get the last three with sanitizers.
 TP := $(B)/third_party
 
 $(TP)/%.stamp: tools/fetch-source third_party/manifest
 	tools/fetch-source $(CACHE) $(TP) $*
 
 .PHONY: fetch
-fetch: $(patsubst %,$(TP)/%.stamp,picolibc zycore-c zydis expat) ## download third-party source
+fetch: $(patsubst %,$(TP)/%.stamp,picolibc zycore-c zydis expat lwip) ## download third-party source
 
 # What user/ and every program compile against: picolibc's headers, then the compiler's own.
 PICOLIBC := $(TP)/picolibc/newlib/libc
@@ -93,6 +93,29 @@ $(B)/host/libexpat.a: $(EXPAT_NAMES:%=$(B)/host/expat/%.o)
 	@rm -f $@
 	ar rcs $@ $^
 
+# --- lwIP: IPv4, IPv6, UDP, TCP, DHCP, DNS; its timers are net/ip/timers.c. Packed structures are its way to read
+# headers, so the host's sanitizer does not look at alignment there.
+LWIP_NAMES := $(addprefix core/,def dns inet_chksum init ip mem memp netif pbuf raw stats tcp tcp_in tcp_out udp) \
+  $(addprefix core/ipv4/,dhcp etharp icmp ip4 ip4_addr ip4_frag) \
+  $(addprefix core/ipv6/,dhcp6 ethip6 icmp6 inet6 ip6 ip6_addr ip6_frag mld6 nd6) netif/ethernet
+LWIP_INC   := -isystem third_party/lwip -isystem $(TP)/lwip/src/include
+
+$(B)/ring3/lwip/%.o: $(TP)/lwip.stamp $(wildcard third_party/lwip/*.h third_party/lwip/arch/*.h) | $(TP)/picolibc.stamp
+	@mkdir -p $(@D)
+	$(CC) $(TP_RING3) -mgeneral-regs-only -fno-strict-aliasing $(USER_INC) $(LWIP_INC) -c $(TP)/lwip/src/$*.c -o $@
+
+$(B)/ring3/liblwip.a: $(LWIP_NAMES:%=$(B)/ring3/lwip/%.o)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(B)/host/lwip/%.o: $(TP)/lwip.stamp $(wildcard third_party/lwip/*.h third_party/lwip/arch/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(TP_HOST) -fno-sanitize=alignment -fno-strict-aliasing $(LWIP_INC) -c $(TP)/lwip/src/$*.c -o $@
+
+$(B)/host/liblwip.a: $(LWIP_NAMES:%=$(B)/host/lwip/%.o)
+	@rm -f $@
+	ar rcs $@ $^
+
 # Unit tests see these headers; a test that needs a library names it: UNIT_LIBS_decode := $(B)/host/libzydis.a
-HOST_TP := $(ZYDIS_FLAGS) $(ZYDIS_INC) $(EXPAT_FLAGS) $(EXPAT_INC)
+HOST_TP := $(ZYDIS_FLAGS) $(ZYDIS_INC) $(EXPAT_FLAGS) $(EXPAT_INC) $(LWIP_INC)
 UNIT_LIBS_third_party := $(B)/host/libzydis.a $(B)/host/libexpat.a

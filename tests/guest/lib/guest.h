@@ -160,6 +160,10 @@ uint32_t smp_apic_id(uint32_t cpu);
 void ap_entered(uint32_t cpu);
 void guest_start(void);
 
+/* cmdline.c */
+const char *guest_command_line(void);
+bool guest_has_word(const char *word);
+
 /* pci.c */
 uint32_t pci_read(uint32_t bdf, uint32_t offset);
 void pci_write(uint32_t bdf, uint32_t offset, uint32_t value);

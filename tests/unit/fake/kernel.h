@@ -157,6 +157,7 @@ FAKE_CALL(guest_cpuid)
 FAKE_CALL(guest_msr)
 FAKE_CALL(guest_doorbell)
 FAKE_CALL(guest_msi)
+FAKE_CALL(guest_dirty)
 FAKE_CALL(vcpu_create)
 FAKE_CALL(vcpu_run)
 FAKE_CALL(vcpu_get)
@@ -171,6 +172,11 @@ FAKE_CALL(klog_write)
 FAKE_CALL(klog_read)
 
 /* Nothing runs on the CPU: back to whoever let it enter the kernel. */
+uint64_t idle_poll_most;
+void idle_poll(struct cpu *cpu, uint64_t start)
+{
+    (void)cpu, (void)start;
+}
 void idle_wait(void)
 {
     longjmp(*fake_idle_exit[fake_cpu], 1);

@@ -55,8 +55,9 @@ struct cpu **cpus = fake_cpu_list;
 uint32_t cpu_count = FAKE_CPUS;
 uint64_t tsc_khz = FAKE_KHZ;
 
-static uint32_t fake_cpu;                  /* who executes */
-static uint64_t fake_tsc = 1000;           /* the same on all CPUs */
+static uint32_t fake_cpu; /* who executes */
+static uint64_t fake_tsc = 1000;
+static uint64_t fake_ahead[FAKE_CPUS];     /* of fake_tsc, a CPU's own clock */
 static uint32_t fake_ipis[FAKE_CPUS];      /* bit 0: VEC_RESCHED, 1: VEC_SHOOTDOWN, 2: others */
 static uint64_t fake_deadline[FAKE_CPUS];  /* of the APIC timers; UINT64_MAX: none */
 static uint64_t fake_cr3[FAKE_CPUS];       /* value */
@@ -78,7 +79,7 @@ static inline hpa_t kva_to_hpa(const void *kva)
 }
 static inline uint64_t rdtsc(void)
 {
-    return fake_tsc;
+    return fake_tsc + fake_ahead[fake_cpu];
 }
 static inline void wrmsr(uint32_t index, uint64_t value)
 {

@@ -5,13 +5,14 @@
 #define TESTS_UNIT_FAKE_MANAGER_H
 
 #include "tests/unit/test.h"
+#include "tests/unit/fake/time.h"
 #include <stdarg.h>
 #include <stdint.h>
 #define USER_SYSCALL_STUBS_H
 
-static uint64_t now_tsc = 1000, sent_bits[4096];
+static uint64_t sent_bits[4096];
 static uint32_t next_slot = 200, slots_used;
-static uint8_t window_memory[64 << 20];
+static _Alignas(4096) uint8_t window_memory[64 << 20];
 
 static int64_t sys_mem_derive(uint32_t dst, uint32_t src, uint64_t offset, uint64_t size,
                               uint32_t rights)
@@ -47,8 +48,9 @@ static int64_t sys_notif_signal(uint32_t notif, uint64_t bits)
     return 0;
 }
 static int64_t sys_pd_info(uint32_t pd);
-static int64_t sys_sc_create(uint32_t dst, uint32_t cpu, uint32_t priority, uint64_t budget_us,
-                             uint64_t period_us);
+static int64_t sys_sc_create(uint32_t dst, uint32_t from, uint32_t cpu, uint32_t priority,
+                             uint64_t budget_us, uint64_t period_us);
+static int64_t sys_sc_payer(uint32_t sc, uint32_t payer, uint32_t pays);
 static int64_t sys_sc_params(uint32_t sc, uint64_t *promised_ppm);
 static int64_t sys_sc_info(uint32_t sc);
 static int64_t sys_machine_donate(uint32_t machine, uint32_t mem)
@@ -75,13 +77,21 @@ static int64_t sys_pd_info(uint32_t pd)
 }
 /* What the kernel was told last of each context; at most `promisable` of a promise are taken. */
 static struct sc_params told[4096];
+static uint32_t payer_of[4096];
 static int params_set;
 static uint64_t promisable = 1000000, used_tsc;
-static int64_t sys_sc_create(uint32_t dst, uint32_t cpu, uint32_t priority, uint64_t budget_us,
-                             uint64_t period_us)
+static int64_t sys_sc_create(uint32_t dst, uint32_t from, uint32_t cpu, uint32_t priority,
+                             uint64_t budget_us, uint64_t period_us)
 {
-    (void)cpu, (void)priority, (void)budget_us, (void)period_us;
+    (void)from, (void)cpu, (void)priority, (void)budget_us, (void)period_us;
     memset(&told[dst], 0, sizeof(told[dst]));
+    payer_of[dst] = 0;
+    return 0;
+}
+static int64_t sys_sc_payer(uint32_t sc, uint32_t payer, uint32_t pays)
+{
+    (void)pays;
+    payer_of[sc] = payer;
     return 0;
 }
 static int64_t sys_sc_params(uint32_t sc, uint64_t *promised_ppm)
@@ -110,32 +120,6 @@ uint32_t slot_alloc(void)
 void slot_free(uint32_t slot)
 {
     slots_used -= slot != 0;
-}
-uint64_t time_tsc(void)
-{
-    return now_tsc;
-}
-uint64_t time_ns(void)
-{
-    return now_tsc;
-}
-uint64_t time_ns_to_tsc(uint64_t ns)
-{
-    return ns;
-}
-uint64_t time_tsc_to_ns(uint64_t tsc)
-{
-    return tsc;
-}
-static char logged[65536];
-void log_line(const char *format, ...)
-{
-    va_list args;
-    size_t used = strlen(logged);
-    va_start(args, format);
-    vsnprintf(logged + used, sizeof(logged) - used, format, args);
-    va_end(args);
-    strncat(logged, "\n", sizeof(logged) - strlen(logged) - 1);
 }
 
 #include "manager/spawn.h"
@@ -217,8 +201,9 @@ int64_t window_zero(const struct mem_block *block)
     return 0;
 }
 
-#include "manager/ahci.h"
-#include "manager/volume.h"
+#include "manager/storage/ahci.h"
+#include "manager/storage/pool.h"
+#include "manager/storage/volume.h"
 static struct ahci controller;
 static struct ahci_status disk_status;
 static uint32_t controllers;
@@ -268,27 +253,67 @@ const char *volume_find(const char *path, struct volume *volume, char reason[VOL
     return NULL;
 }
 
-#include "manager/physmem.c"
-#include "manager/cpus.c"
-#include "manager/channel.c"
-#include "manager/ahci_calls.c"
-#include "manager/vm_disks.c"
-#include "manager/lifecycle.c"
+/* No pools here. */
+struct pool_server *pool_by_name(const char *name)
+{
+    (void)name;
+    return NULL;
+}
+const char *pool_open_client(struct pool_server *pool, const struct pool_open *open,
+                             struct pool_client **client)
+{
+    (void)pool, (void)open, (void)client;
+    return "no pools";
+}
+void pool_start_client(struct pool_server *pool, struct pool_client *client)
+{
+    (void)pool, (void)client;
+}
+bool pool_close_all(const void *owner)
+{
+    (void)owner;
+    return false;
+}
+bool pool_searching(void)
+{
+    return false;
+}
+bool pool_is_closing(void)
+{
+    return false;
+}
+
+#include "manager/host/numa.c"
+#define why_text pool_text
+#include "manager/host/cpupool.c"
+#undef why_text
+#include "manager/host/cpus.c"
+#include "manager/host/physmem.c"
+#include "manager/storage/channel.c"
+#include "manager/storage/ahci_calls.c"
+#include "manager/guest/vm_disks.c"
+#include "lib/sha256.c"
+#define count network_count_of
+#include "manager/network/network.c"
+#undef count
+#include "tests/unit/fake/netport.h"
+#include "manager/guest/vm_nets.c"
+#include "manager/guest/lifecycle.c"
 #define fail launch_fail
-#include "manager/vm_launch.c"
+#include "manager/guest/vm_launch.c"
 #undef fail
 #include "lib/cpulist.c"
-#include "manager/domain_value.c"
-#include "manager/tune.c"
+#include "manager/definition/domain_value.c"
+#include "manager/definition/tune.c"
 #define why_text edit_text
-#include "manager/tune_edit.c"
+#include "manager/guest/tune_edit.c"
 #undef why_text
 #define why_text sched_text
-#include "manager/vm_sched.c"
+#include "manager/guest/vm_sched.c"
 #undef why_text
-#include "manager/vm_stats.c"
+#include "manager/guest/vm_stats.c"
 #define count vm_count_of
-#include "manager/vm.c"
+#include "manager/guest/vm.c"
 #undef count
 
 #define MIB (1ull << 20)

@@ -144,6 +144,10 @@ void vcpu_request(struct vcpu *vcpu, uint32_t bits)
 {
     vcpu_note(vcpu, bits);
 }
+void vcpu_post(struct vcpu *vcpu)
+{
+    vcpu_note(vcpu, REQ_IRQ);
+}
 enum verdict vcpu_to_vmm(struct vcpu *vcpu, enum vcpu_exit reason, uint32_t groups)
 {
     vcpu->page->reason = reason;
@@ -181,6 +185,12 @@ void obj_ref(struct obj *obj)
 void obj_unref(struct obj *obj)
 {
     obj->refs--;
+}
+/* Nobody waits for a CPU in these tests. */
+bool sched_yield_to(struct sc *to)
+{
+    (void)to;
+    return false;
 }
 void shootdown_poll(void)
 {

@@ -34,6 +34,8 @@ static inline void world_create(void)
     cap_insert(root, SLOT_SELF_PD, &root->obj, RIGHT_ALL, 0, NULL);
     cap_insert(root, SLOT_SELF_THREAD, &boss->obj, RIGHT_ALL, 0, NULL);
     cap_insert(root, SLOT_SELF_SC, &sc->obj, RIGHT_ALL, 0, NULL);
+    struct obj *machine = obj_create(root, OBJ_MACHINE, sizeof(*machine), &status);
+    cap_insert(root, SLOT_MACHINE, machine, RIGHT_ALL, 0, NULL);
     struct mem *mem = obj_create(root, OBJ_MEM, sizeof(*mem), &status);
     mem->base = hpa(0x100000000);
     mem->size = 1024 * MIB;
@@ -98,7 +100,7 @@ static inline struct thread *world_thread(uint64_t slot, uint64_t pd_slot, uint3
 {
     if (CALL(boss, THREAD_CREATE, slot, pd_slot, 0x20000000 + slot * PAGE_SIZE) != OK)
         return NULL;
-    CALL(boss, SC_CREATE, slot + 1, cpu, priority);
+    CALL(boss, SC_CREATE, slot + 1, SLOT_MACHINE, cpu, priority);
     CALL(boss, SC_BIND, slot + 1, slot);
     CALL(boss, THREAD_START, slot, 0x1000, 0x2000, 0);
     return world_object(slot);
