@@ -110,6 +110,7 @@ struct vcpu_event {
 #define MMIO_WRITE    0x02u
 #define MMIO_FETCH    0x04u
 #define MMIO_PAGEWALK 0x08u /* the access was the CPU's own, to a guest page table */
+#define MMIO_DELIVERY 0x10u /* an exception was being delivered: no instruction's access */
 
 enum vcpu_insn {
     INSN_INVD,

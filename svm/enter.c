@@ -11,6 +11,7 @@
 #include "virt/msr.h"
 
 #define DR6_HIT       0xfull
+#define DR6_BS        (1ull << 14)
 #define MSR_TSC_RATIO 0xc0000104u
 /* INT3 and INTO: the CPU has moved RIP already. */
 #define EXC_SOFTWARE (1u << 3 | 1u << 4)
@@ -117,7 +118,7 @@ static bool hold(const struct vcpu *vcpu, struct svm_vcpu *svm)
     vmcb->rflags |= RFLAGS_TF;
     vmcb->intercept_exceptions = ~EXC_SOFTWARE;
     svm->held_dr6 = vmcb->dr6;
-    vmcb->dr6 &= ~DR6_HIT;
+    vmcb->dr6 &= ~(DR6_HIT | DR6_BS);
     return true;
 }
 
@@ -125,7 +126,7 @@ static void end_hold(struct vcpu *vcpu, const struct svm_vcpu *svm)
 {
     struct vmcb *vmcb = svm->vmcb;
     uint64_t hits = vmcb->dr6 & DR6_HIT;
-    bool executed = vmcb->rip != vcpu->rip;
+    bool executed = vmcb->rip != vcpu->rip || vmcb->dr6 & DR6_BS; /* it may jump to itself */
     program_irq(vcpu, vmcb);
     if (!executed || !svm->nmi_iret) /* else the flag is what IRET has loaded */
         vmcb->rflags &= ~RFLAGS_TF;
@@ -225,6 +226,8 @@ enum vexit svm_run(struct vcpu *vcpu)
     svm_world_switch(vcpu->page->gpr, svm->vmcb_pa.v);
     if (unlikely(held))
         end_hold(vcpu, svm);
+    else if (unlikely(shadow && svm_assists.qemu)) /* forgotten, but nothing has used it up */
+        vmcb->int_shadow |= vmcb->rip == vcpu->rip;
     if (unlikely(shadow) && vcpu->nmi_pending)
         vcpu_note(vcpu, REQ_NMI);
 

@@ -112,6 +112,8 @@ static enum verdict exit_npf(struct vcpu *vcpu)
     page->exit.mmio.gla = x->gla;
     page->exit.mmio.gla_valid = x->gla_valid;
     page->exit.mmio.flags = x->flags;
+    if (unlikely(vcpu->event.type == EVENT_EXC)) /* its delivery was cut short */
+        page->exit.mmio.flags |= MMIO_DELIVERY;
     return vcpu_to_vmm(vcpu, VCPU_EXIT_MMIO, VCPU_GROUP_CODE | VCPU_GROUP_CTRL);
 }
 

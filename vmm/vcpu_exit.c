@@ -97,9 +97,18 @@ static void bus_mmio_write(void *opaque, uint64_t gpa, uint32_t size, uint64_t v
 
 static void exit_mmio(struct vmm_vcpu *vcpu)
 {
-    if (__builtin_expect(vcpu->page->exit.mmio.flags & MMIO_FETCH, 0)) {
-        vmm_crash(vcpu, "the guest executes at guest-physical %#llx, where no memory is",
-                  (unsigned long long)vcpu->page->exit.mmio.gpa);
+    const struct vcpu_page *page = vcpu->page;
+    unsigned long long gpa = page->exit.mmio.gpa;
+    if (__builtin_expect(page->exit.mmio.flags & MMIO_DELIVERY, 0)) {
+        /* A PC would read ones from there, which is one more exception, and at last the third. */
+        vmm_crash(vcpu,
+                  "triple fault: an exception cannot be delivered, no memory is at "
+                  "guest-physical %#llx",
+                  gpa);
+        return;
+    }
+    if (__builtin_expect(page->exit.mmio.flags & MMIO_FETCH, 0)) {
+        vmm_crash(vcpu, "the guest executes at guest-physical %#llx, where no memory is", gpa);
         return;
     }
     end_of_emulation(vcpu, emulate_mmio(&vcpu->emul), "device memory");

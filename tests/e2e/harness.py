@@ -3,11 +3,13 @@
 wait is for a condition with a limit; nothing sleeps. Logs are in build/e2e/NAME.log."""
 
 import codecs
+import contextlib
 import os
 import re
 import selectors
 import shutil
 import subprocess
+import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -38,6 +40,29 @@ def eventually(condition, otherwise, limit=None):
         check(time.monotonic() < end, otherwise())
 
 
+_test = threading.local()  # .machines: those of the test that this thread runs
+
+
+@contextlib.contextmanager
+def within(seconds):
+    """Around a test, if seconds is not 0: one that has not ended by then loses its machines, and fails in
+    its next wait. Each wait has a limit of its own; this one is for a loop that waits for ever anew."""
+    machines = _test.machines = []
+
+    def give_up():
+        for machine in machines:
+            machine.overdue = True
+            machine.process.kill()
+
+    timer = threading.Timer(seconds or threading.TIMEOUT_MAX, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 class Machine:
     """A running emulator. Use as a context manager: it is killed on the way out."""
 
@@ -55,7 +80,8 @@ class Machine:
         self.selector.register(self.process.stdout, selectors.EVENT_READ)
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.unfinished = ""
-        self.ended = False
+        self.ended = self.overdue = False
+        getattr(_test, "machines", []).append(self)
 
     def __enter__(self):
         return self
@@ -90,6 +116,7 @@ class Machine:
         return re.sub(r"\r+\n", "\n", text).replace("\r", "\r\n")
 
     def _fail(self, what):
+        what = f"the test's time was up; {what}" if self.overdue else what
         tail = self.text[max(self.position, len(self.text) - 1500):]
         raise Failure(f"{what}\n--- {self.name}, last output ---\n{tail}\n---")
 

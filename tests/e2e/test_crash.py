@@ -23,6 +23,25 @@ def test_triple_fault_is_reported():
         harness.check("shut off" in state or "crashed" in state, f"doomed is {state!r}")
 
 
+def no_page_tables(intel):
+    vms = harness.VmSet("crash-tables" + ("-intel" if intel else ""))
+    vms.add("doomed", harness.test_guest("triple_fault"), cmdline="tables")
+    with (vms.boot_intel if intel else vms.boot)("console=all") as machine:
+        machine.expect(r"doomed.*triple fault: .* no memory is at guest-physical 0x1000000")
+        machine.send("\n")
+        machine.prompt()
+        machine.wait_state("doomed", "shut off")
+
+
+def test_no_page_tables():
+    """CR3 points to where no memory is: what cannot be delivered ends the guest, it does not spin."""
+    no_page_tables(False)
+
+
+def test_no_page_tables_on_intel():
+    no_page_tables(True)
+
+
 def test_on_crash_restart():
     vms = harness.VmSet("crash-restart").add("doomed", harness.test_guest("triple_fault"),
                                              on_crash="restart")

@@ -7,6 +7,7 @@ import sys
 
 import demo
 import harness
+import test_kernel
 
 sys.path.insert(0, os.path.join(harness.ROOT, "tests", "bench"))
 import bochs_rig  # noqa: E402
@@ -20,10 +21,11 @@ def kernel_tests(smp):
     pkg = os.path.join(harness.LOGS, name + ".pkg")
     iso = os.path.join(harness.LOGS, name + ".iso")
     harness.tool("tools/mkpkg", "--out", pkg, "--component", f"manager={harness.component('ktest')}")
-    with harness.Machine(name, harness.bochs(harness.image(pkg, iso), smp=smp)) as machine:
+    with harness.Machine(name, harness.bochs(harness.image(pkg, iso), smp=smp, memory=test_kernel.MEMORY)) as machine:
         match = machine.expect(r"manager: (\d+) passed, (\d+) failed", 240)
         wrong = re.findall(r"not ok .*", machine.text)
         harness.check(match.group(2) == "0" and int(match.group(1)) > 10000, f"{wrong}")
+        test_kernel.check_all_ran(machine.text)
 
 
 def test_kernel_on_one_cpu():

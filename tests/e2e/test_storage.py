@@ -289,11 +289,16 @@ def test_sixteen_guests_share_a_disk():
         to_prompt(machine)
         for guest in guests:
             machine.wait_state(guest, "running")
-        while min(reads_of(machine, guests).values()) == 0:
-            continue
-        before = now = reads_of(machine, guests)
-        while min(now[g] - before[g] for g in guests) < 2 * SHARE_READS * 4096:
-            now = reads_of(machine, guests)
+        before, now = {}, dict.fromkeys(guests, 0)
+
+        def all_read(bytes_each):
+            now.update(reads_of(machine, guests))
+            return min(now[g] - before.get(g, 0) for g in guests) >= bytes_each
+
+        harness.eventually(lambda: all_read(1), lambda: f"not all have read: {now}")
+        before = dict(now)
+        harness.eventually(lambda: all_read(2 * SHARE_READS * 4096),
+                           lambda: f"one stands still: {before}, then {now}", 4 * harness.LIMIT)
         got = [(now[g] - before[g]) // 8192 for g in guests]
         print(f"  reads of 4 KiB: {got}", flush=True)
         mean = sum(got) / GUESTS

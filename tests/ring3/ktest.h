@@ -43,6 +43,7 @@ void test_admission(void);
 void test_affinity(void);
 void test_payers(void);
 void test_vcpu(void);
+void test_huge_pages(void);
 struct vcpu_page;
 /* A part of test_vcpu(). */
 void check_refusals(uint32_t vcpu, struct vcpu_page *page, void (*set_state)(void));

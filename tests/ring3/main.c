@@ -76,6 +76,7 @@ void root_main(const struct root_info *info)
     run("affinity", test_affinity);
     run("payers", test_payers);
     run("vcpu", test_vcpu);
+    run("huge pages", test_huge_pages);
     run("random_calls", test_random_calls);
     log_line("%u passed, %u failed", ktest_passed, ktest_failed);
     for (;;)
