@@ -117,7 +117,7 @@ static void stop(struct thread *thread)
     spin_unlock(&thread->lock);
 }
 
-static __attribute__((noinline)) struct thread *reschedule(struct cpu *cpu)
+static NOINLINE struct thread *reschedule(struct cpu *cpu)
 {
     for (;;) {
         bool yield = cpu->resched & RESCHED_YIELD & ~1u;
@@ -321,8 +321,7 @@ static bool clean_up(struct cpu *cpu)
     return true;
 }
 
-static __attribute__((noinline)) int64_t locked_call(struct cpu *cpu, const struct call *call,
-                                                     struct thread *self)
+static NOINLINE int64_t locked_call(struct cpu *cpu, const struct call *call, struct thread *self)
 {
     section_leave(cpu);
     bool locked = object_lock_take();
@@ -336,7 +335,7 @@ static __attribute__((noinline)) int64_t locked_call(struct cpu *cpu, const stru
 }
 
 /* What a handler takes as 32 bits must not be more in the register. */
-static __attribute__((noinline)) bool arguments_fit(const struct regs *r, uint32_t narrow)
+static NOINLINE bool arguments_fit(const struct regs *r, uint32_t narrow)
 {
     const uint64_t arguments[] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
     uint64_t all = 0;

@@ -33,6 +33,7 @@ static inline gpa_t gpa(uint64_t v)
 #define ARRAY_LEN(a)                    (sizeof(a) / sizeof((a)[0]))
 #define likely(x)                       __builtin_expect(!!(x), 1)
 #define unlikely(x)                     __builtin_expect(!!(x), 0)
+#define NOINLINE                        __attribute__((noinline))
 #define MIN(a, b)                       ((a) < (b) ? (a) : (b))
 #define MAX(a, b)                       ((a) > (b) ? (a) : (b))
 

@@ -38,6 +38,14 @@ uint32_t slot_alloc(void);
 uint32_t slot_alloc_range(uint32_t n);
 void slot_free(uint32_t slot); /* deletes the capability, too, if one is there */
 
+/* --- who started this program --- */
+/* Calls it: event, a, b, c and what stands in the UTCB from mr[4] on, `words` in all. The first
+ * word of the answer, or ERR_*; the rest of the answer stands in the UTCB. */
+int64_t ask_parent(uint64_t event, uint64_t a, uint64_t b, uint64_t c, uint32_t words);
+/* Maps all of a memory object that came with the start (MAP_*). What: for the message if that
+ * fails, which is the end. */
+void *map_given(uint32_t slot, uint64_t va, uint64_t size, uint32_t flags, const char *what);
+
 /* --- this thread --- */
 static inline struct utcb *utcb_self(void)
 {

@@ -79,8 +79,8 @@ int64_t cpuid_set(struct cpuid_table *table, uint32_t leaf, uint32_t subleaf, ui
 
 /* What depends on the vCPU and on its registers. Out of line: most leaves do not. */
 #define DYNAMIC_LEAVES (BIT(0x1) | BIT(0x7) | BIT(0xb) | BIT(0xd) | BIT(0x1f))
-static __attribute__((noinline)) void dynamic(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf,
-                                              struct cpuid_regs *r)
+static NOINLINE void dynamic(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf,
+                             struct cpuid_regs *r)
 {
     switch (leaf) {
     case 1:

@@ -157,7 +157,7 @@ static enum verdict exit_rdmsr(struct vcpu *vcpu)
     return msr_fault(vcpu);
 }
 
-static __attribute__((noinline)) enum verdict write_msr(struct vcpu *vcpu, uint32_t index)
+static NOINLINE enum verdict write_msr(struct vcpu *vcpu, uint32_t index)
 {
     uint64_t value = vcpu->page->gpr[GPR_RDX] << 32 | (uint32_t)vcpu->rax;
     switch (msr_write(vcpu, index, &value)) {

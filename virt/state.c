@@ -135,7 +135,7 @@ static int64_t load_misc(struct vcpu *vcpu, const struct vcpu_page *p)
     return OK;
 }
 
-static __attribute__((noinline)) void set_stack(struct vcpu *vcpu, uint64_t rsp, uint64_t rflags)
+static NOINLINE void set_stack(struct vcpu *vcpu, uint64_t rsp, uint64_t rflags)
 {
     virt->set(vcpu, VREG_RSP, vcpu->rsp = rsp);
     virt->set(vcpu, VREG_RFLAGS, vcpu->rflags = rflags);
@@ -153,7 +153,7 @@ static void load_core(struct vcpu *vcpu)
         set_stack(vcpu, rsp, rflags);
 }
 
-static __attribute__((noinline)) int64_t load_rest(struct vcpu *vcpu, uint32_t groups)
+static NOINLINE int64_t load_rest(struct vcpu *vcpu, uint32_t groups)
 {
     struct vcpu_page p;
     uint64_t *to = (uint64_t *)&p;

@@ -50,7 +50,7 @@ void vmx_enter(struct vcpu *vcpu)
         lazy_load_dr(vcpu);
 }
 
-static __attribute__((noinline)) void take_acknowledged(struct vmx_vcpu *vmx)
+static NOINLINE void take_acknowledged(struct vmx_vcpu *vmx)
 {
     struct regs taken = {.vector = vmx->acknowledged};
     vmx->acknowledged = 0;
@@ -115,7 +115,7 @@ static void set_log(struct vcpu *vcpu, struct vmx_vcpu *vmx)
     vmcs_write_controls(vmx);
 }
 
-static __attribute__((noinline)) void prepare_rare(struct vcpu *vcpu, struct vmx_vcpu *vmx)
+static NOINLINE void prepare_rare(struct vcpu *vcpu, struct vmx_vcpu *vmx)
 {
     window_prepare(vcpu, vmx);
     if (vcpu->flush) {
@@ -135,14 +135,14 @@ static void set_timer(uint64_t due)
 }
 
 /* SPEC_CTRL and what the CPU must forget, before and after. */
-static __attribute__((noinline)) void guard_entry(const struct vcpu *vcpu)
+static NOINLINE void guard_entry(const struct vcpu *vcpu)
 {
     if (vcpu->spec_ctrl != 0)
         wrmsr(MSR_SPEC_CTRL, vcpu->spec_ctrl);
     mitigate_exit(true);
 }
 
-static __attribute__((noinline)) void guard_exit(const struct vcpu *vcpu)
+static NOINLINE void guard_exit(const struct vcpu *vcpu)
 {
     mitigate_vmexit();
     if (vcpu->spec_ctrl != 0)
@@ -203,8 +203,8 @@ static inline enum vexit decode_io(struct vcpu *vcpu)
     return VEXIT_PIO;
 }
 
-static __attribute__((noinline)) enum vexit sort_out(struct vcpu *vcpu, struct vmx_vcpu *vmx,
-                                                     uint32_t reason, int8_t plain)
+static NOINLINE enum vexit sort_out(struct vcpu *vcpu, struct vmx_vcpu *vmx, uint32_t reason,
+                                    int8_t plain)
 {
     /* An instruction that exits is never in the middle of an event's delivery. */
     uint32_t info = plain ? 0 : vmread32(VMCS_IDT_VECTORING_INFO);
@@ -242,7 +242,7 @@ static inline __attribute__((always_inline)) enum vexit run(struct vcpu *vcpu, b
     return likely(plain > 0) ? (enum vexit)plain : decode_io(vcpu);
 }
 
-static __attribute__((noinline)) enum vexit run_guarded(struct vcpu *vcpu)
+static NOINLINE enum vexit run_guarded(struct vcpu *vcpu)
 {
     return run(vcpu, true);
 }

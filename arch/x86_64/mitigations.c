@@ -35,7 +35,7 @@ void mitigations_init_cpu(void)
         wrmsr(AMD_DE_CFG, rdmsr(AMD_DE_CFG) | DE_CFG_LFENCE);
 }
 
-static __attribute__((noinline)) void between_domains(void)
+static NOINLINE void between_domains(void)
 {
     if (mitigations.ibpb_on_switch)
         wrmsr(IA32_PRED_CMD, PRED_CMD_IBPB);
@@ -55,7 +55,7 @@ static void clear_buffers(void)
     __asm__ volatile("verw %0" ::"m"(selector) : "cc");
 }
 
-static __attribute__((noinline)) void before_exit(bool to_guest)
+static NOINLINE void before_exit(bool to_guest)
 {
     struct cpu_block *block = cpu_block(cpu_self());
 
@@ -89,7 +89,7 @@ static void fill_rsb(void)
                      : "+r"(count)::"memory", "cc");
 }
 
-static __attribute__((noinline)) void after_vmexit(void)
+static NOINLINE void after_vmexit(void)
 {
     if (mitigations.ibrs)
         wrmsr(IA32_SPEC_CTRL, host_spec_ctrl);

@@ -24,45 +24,25 @@ static uint32_t memory_slot[AHCI_CHANNELS];
 static bool told;          /* the manager knows the disks */
 static uint64_t detaching; /* bits of channels that are asked for, and not free yet */
 
-static int64_t parent(uint64_t event, uint64_t a, uint64_t b, uint64_t c, uint32_t words)
-{
-    struct utcb *utcb = utcb_self();
-    uint64_t result, badge;
-    utcb->mr[0] = event;
-    utcb->mr[1] = a;
-    utcb->mr[2] = b;
-    utcb->mr[3] = c;
-    int64_t status = sys_portal_call(SLOT_PARENT, words, 0, &result, &badge);
-    return status == OK ? (int64_t)utcb->mr[0] : status;
-}
-
 static _Noreturn void refuse(const char *why)
 {
     snprintf((char *)&utcb_self()->mr[AHCI_PAYLOAD], TEXT_BYTES, "%s", why);
-    parent(AHCI_EVENT_FAILED, 0, 0, 0, AHCI_PAYLOAD + TEXT_BYTES / 8);
+    ask_parent(AHCI_EVENT_FAILED, 0, 0, 0, AHCI_PAYLOAD + TEXT_BYTES / 8);
     fatal("%s", why);
-}
-
-static void *map(uint32_t slot, uint64_t va, uint64_t size, uint32_t flags, const char *what)
-{
-    int64_t status = sys_mem_map(SLOT_SELF_PD, slot, va, 0, size, flags);
-    if (status != OK)
-        fatal("%s cannot be mapped: status %lld", what, (long long)status);
-    return (void *)va;
 }
 
 static void map_all(const struct ahci_config *config)
 {
     uint64_t size = (config->abar_offset + config->abar_size + 4095) & ~4095ull;
-    uint8_t *abar = map(args->slot[AHCI_SLOT_ABAR], ABAR_VA, size,
-                        MAP_READ | MAP_WRITE | MAP_UNCACHED, "the registers");
+    uint8_t *abar = map_given(args->slot[AHCI_SLOT_ABAR], ABAR_VA, size,
+                              MAP_READ | MAP_WRITE | MAP_UNCACHED, "the registers");
     hba.registers = abar + config->abar_offset;
     hba.size = config->abar_size;
-    hba.dma =
-        map(args->slot[AHCI_SLOT_DMA], DMA_VA, AHCI_DMA_BYTES, MAP_READ | MAP_WRITE, "DMA memory");
+    hba.dma = map_given(args->slot[AHCI_SLOT_DMA], DMA_VA, AHCI_DMA_BYTES, MAP_READ | MAP_WRITE,
+                        "DMA memory");
     hba.dma_base = config->dma_base;
-    hba.status = map(args->slot[AHCI_SLOT_STATUS], STATUS_VA, AHCI_STATUS_BYTES,
-                     MAP_READ | MAP_WRITE, "the status memory");
+    hba.status = map_given(args->slot[AHCI_SLOT_STATUS], STATUS_VA, AHCI_STATUS_BYTES,
+                           MAP_READ | MAP_WRITE, "the status memory");
 }
 
 static void *channel_va(uint64_t index)
@@ -72,7 +52,7 @@ static void *channel_va(uint64_t index)
 
 static void done(enum ahci_job job, uint64_t index, enum ahci_refusal refusal)
 {
-    parent(AHCI_EVENT_DONE, job, index, refusal, 4);
+    ask_parent(AHCI_EVENT_DONE, job, index, refusal, 4);
 }
 
 /* What came with the job: the channel's memory, the client's notification. */
@@ -132,7 +112,7 @@ static void take_jobs(void)
         if (!slots)
             fatal("no capability slots are left");
         utcb->recv_slot = slots;
-        int64_t status = parent(AHCI_EVENT_NEXT, 0, 0, 0, 1);
+        int64_t status = ask_parent(AHCI_EVENT_NEXT, 0, 0, 0, 1);
         utcb->recv_slot = 0;
         uint64_t kind = status == OK ? utcb->mr[1] : AHCI_JOB_NONE, index = utcb->mr[2];
         memcpy(&job, &utcb->mr[AHCI_PAYLOAD], sizeof(job));
@@ -157,14 +137,14 @@ static void report(void)
         bool first = !told;
         hba.changed = false;
         told = true;
-        parent(AHCI_EVENT_DISKS, 0, 0, 0, 1);
+        ask_parent(AHCI_EVENT_DISKS, 0, 0, 0, 1);
         if (first)
             take_jobs();
     }
     if (detaching)
         finish_detach();
     if (hba_stopped(&hba)) {
-        parent(AHCI_EVENT_STOPPED, 0, 0, 0, 1);
+        ask_parent(AHCI_EVENT_STOPPED, 0, 0, 0, 1);
         log_line("all disks are flushed");
         sys_thread_exit();
     }
@@ -213,7 +193,7 @@ int program_main(const struct program_args *program, const void *data)
     const char *why = hba_reset(&hba);
     if (why)
         refuse(why);
-    parent(AHCI_EVENT_RESET, 0, 0, 0, 1);
+    ask_parent(AHCI_EVENT_RESET, 0, 0, 0, 1);
     int64_t status = sys_irq_bind(args->slot[AHCI_SLOT_IRQ], SLOT_NOTIF, AHCI_BIT_IRQ);
     if (status != OK)
         fatal("its interrupt cannot be bound: status %lld", (long long)status);

@@ -21,12 +21,9 @@ static uint64_t armed_ns;
 
 void nic_tell(const struct nic *of, uint64_t event, const char *text)
 {
-    struct utcb *utcb = utcb_self();
-    uint64_t result, badge;
     (void)of;
-    utcb->mr[0] = event;
-    snprintf((char *)&utcb->mr[NIC_PAYLOAD], TEXT_BYTES, "%s", text);
-    sys_portal_call(SLOT_PARENT, NIC_PAYLOAD + TEXT_BYTES / 8, 0, &result, &badge);
+    snprintf((char *)&utcb_self()->mr[NIC_PAYLOAD], TEXT_BYTES, "%s", text);
+    ask_parent(event, 0, 0, 0, NIC_PAYLOAD + TEXT_BYTES / 8);
 }
 
 static _Noreturn void refuse(const char *why)
@@ -36,25 +33,18 @@ static _Noreturn void refuse(const char *why)
     fatal("%s", why);
 }
 
-static void *map(uint32_t slot, uint64_t va, uint64_t size, uint32_t flags, const char *what)
-{
-    int64_t status = sys_mem_map(SLOT_SELF_PD, slot, va, 0, size, flags);
-    if (status != OK)
-        fatal("%s cannot be mapped: status %lld", what, (long long)status);
-    return (void *)va;
-}
-
 static void map_all(const struct nic_config *config)
 {
     const uint32_t rw = MAP_READ | MAP_WRITE;
     uint64_t size = (config->registers_offset + config->registers_size + 4095) & ~4095ull;
-    uint8_t *registers =
-        map(args->slot[NIC_SLOT_REGISTERS], REGISTERS_VA, size, rw | MAP_UNCACHED, "the registers");
-    uint8_t *rings = map(args->slot[NIC_SLOT_RINGS], RINGS_VA, NIC_RINGS_BYTES, rw, "the rings");
-    uint8_t *pool = map(args->slot[NIC_SLOT_POOL], POOL_VA, NIC_POOL_BYTES, rw, "the frames");
+    uint8_t *registers = map_given(args->slot[NIC_SLOT_REGISTERS], REGISTERS_VA, size,
+                                   rw | MAP_UNCACHED, "the registers");
+    uint8_t *rings =
+        map_given(args->slot[NIC_SLOT_RINGS], RINGS_VA, NIC_RINGS_BYTES, rw, "the rings");
+    uint8_t *pool = map_given(args->slot[NIC_SLOT_POOL], POOL_VA, NIC_POOL_BYTES, rw, "the frames");
     nic.registers = registers + config->registers_offset;
-    nic.status =
-        map(args->slot[NIC_SLOT_STATUS], STATUS_VA, NIC_STATUS_BYTES, rw, "the status memory");
+    nic.status = map_given(args->slot[NIC_SLOT_STATUS], STATUS_VA, NIC_STATUS_BYTES, rw,
+                           "the status memory");
     for (uint32_t i = 0; i < NIC_PAIRS; i++) {
         struct nic_queue *q = &nic.queue[i];
         q->nic = &nic;
@@ -67,8 +57,8 @@ static void map_all(const struct nic_config *config)
     }
     if (!config->channel_pairs)
         return;
-    struct frame_channel *channel =
-        map(args->slot[NIC_SLOT_CHANNEL], CHANNEL_VA, config->channel_bytes, rw, "the channel");
+    struct frame_channel *channel = map_given(args->slot[NIC_SLOT_CHANNEL], CHANNEL_VA,
+                                              config->channel_bytes, rw, "the channel");
     frame_owner_init(&nic.owner, channel, config->channel_pairs, args->slot[NIC_SLOT_BELL],
                      config->bell_bits);
     nic.has_channel = true;

@@ -39,15 +39,8 @@ static enum blk_status flush_status;
 
 static int64_t parent(uint64_t event, uint64_t a, uint64_t b, uint64_t c, const char *text)
 {
-    struct utcb *utcb = utcb_self();
-    uint64_t result, badge;
-    utcb->mr[0] = event;
-    utcb->mr[1] = a;
-    utcb->mr[2] = b;
-    utcb->mr[3] = c;
-    snprintf((char *)&utcb->mr[POOL_PAYLOAD], POOL_TEXT, "%s", text ? text : "");
-    int64_t status = sys_portal_call(SLOT_PARENT, POOL_PAYLOAD + POOL_TEXT / 8, 0, &result, &badge);
-    return status == OK ? (int64_t)utcb->mr[0] : status;
+    snprintf((char *)&utcb_self()->mr[POOL_PAYLOAD], POOL_TEXT, "%s", text ? text : "");
+    return ask_parent(event, a, b, c, POOL_PAYLOAD + POOL_TEXT / 8);
 }
 
 static void report(enum pool_state now)
@@ -56,14 +49,6 @@ static void report(enum pool_state now)
     changed = false;
     report_write(status_memory, pool, now);
     parent(POOL_EVENT_STATE, now, 0, 0, NULL);
-}
-
-static void *map(uint32_t slot, uint64_t va, uint64_t size, const char *what)
-{
-    int64_t status = sys_mem_map(SLOT_SELF_PD, slot, va, 0, size, MAP_READ | MAP_WRITE);
-    if (status != OK)
-        fatal("%s cannot be mapped: status %lld", what, (long long)status);
-    return (void *)va;
 }
 
 /* --- the engine's environment --- */
@@ -353,14 +338,17 @@ static void background(uint64_t bits)
 
 int program_main(const struct program_args *program, const void *data)
 {
+    const uint32_t rw = MAP_READ | MAP_WRITE;
     args = program;
     config = data;
     if (args->data_size < sizeof(*config) || config->magic != POOL_CONFIG_MAGIC)
         fatal("this is no configuration of a volume pool");
-    void *channel = map(args->slot[POOL_SLOT_CHANNEL], CHANNEL_VA, STEP, "the channel");
-    uint8_t *own = map(args->slot[POOL_SLOT_OWN], OWN_VA, POOL_OWN_SIZE, "its own memory");
-    map(args->slot[POOL_SLOT_JOURNAL], JOURNAL_VA, POOL_JOURNAL_BYTES, "the journal");
-    status_memory = map(args->slot[POOL_SLOT_STATUS], STATUS_VA, POOL_STATUS_BYTES, "the status");
+    void *channel = map_given(args->slot[POOL_SLOT_CHANNEL], CHANNEL_VA, STEP, rw, "the channel");
+    uint8_t *own =
+        map_given(args->slot[POOL_SLOT_OWN], OWN_VA, POOL_OWN_SIZE, rw, "its own memory");
+    map_given(args->slot[POOL_SLOT_JOURNAL], JOURNAL_VA, POOL_JOURNAL_BYTES, rw, "the journal");
+    status_memory =
+        map_given(args->slot[POOL_SLOT_STATUS], STATUS_VA, POOL_STATUS_BYTES, rw, "the status");
     lane_init(&own_lane, channel, args->slot[POOL_SLOT_PEER], config->driver_bits, own);
     lane_bell.owner = utcb_self();
     report(POOL_STARTING);

@@ -38,10 +38,7 @@ const void *parent_payload(void)
 
 void *parent_map(uint32_t slot, uint64_t va, uint64_t size, const char *what)
 {
-    int64_t status = sys_mem_map(SLOT_SELF_PD, slot, va, 0, size, MAP_READ | MAP_WRITE);
-    if (status != OK)
-        fatal("%s cannot be mapped: status %lld", what, (long long)status);
-    return (void *)va;
+    return map_given(slot, va, size, MAP_READ | MAP_WRITE, what);
 }
 
 uint64_t parent_sleep(uint64_t ns)

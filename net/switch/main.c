@@ -27,18 +27,6 @@ static struct port_memory {
     uint64_t mapped;                      /* bytes of the area */
 } memory_of[SWITCH_PORTS];
 
-static int64_t parent(uint64_t event, uint64_t a, uint64_t b, uint64_t c)
-{
-    struct utcb *utcb = utcb_self();
-    uint64_t result, badge;
-    utcb->mr[0] = event;
-    utcb->mr[1] = a;
-    utcb->mr[2] = b;
-    utcb->mr[3] = c;
-    int64_t status = sys_portal_call(SLOT_PARENT, 4, 0, &result, &badge);
-    return status == OK ? (int64_t)utcb->mr[0] : status;
-}
-
 static void *channel_va(uint64_t index)
 {
     return (void *)(CHANNEL_VA + index * CHANNEL_STEP);
@@ -58,7 +46,7 @@ static bool take_area(uint64_t index, const struct switch_attach *job, struct po
         if (!slots)
             return false;
         utcb->recv_slot = slots;
-        int64_t status = parent(SWITCH_EVENT_MEMORY, index, m->memories, 0);
+        int64_t status = ask_parent(SWITCH_EVENT_MEMORY, index, m->memories, 0, 4);
         utcb->recv_slot = 0;
         uint64_t came = status == OK ? utcb->mr[1] : 0;
         for (uint32_t i = 0; i < UTCB_CAPS; i++) {
@@ -156,7 +144,7 @@ static bool take_job(void)
     if (!slots)
         fatal("no capability slots are left");
     utcb->recv_slot = slots;
-    int64_t status = parent(SWITCH_EVENT_NEXT, 0, 0, 0);
+    int64_t status = ask_parent(SWITCH_EVENT_NEXT, 0, 0, 0, 4);
     utcb->recv_slot = 0;
     uint64_t kind = status == OK ? utcb->mr[1] : SWITCH_JOB_NONE, index = utcb->mr[2];
     enum switch_refusal refusal = SWITCH_REFUSED_NOT;
@@ -179,7 +167,7 @@ static bool take_job(void)
     default:
         return false;
     }
-    parent(SWITCH_EVENT_DONE, kind, index, refusal);
+    ask_parent(SWITCH_EVENT_DONE, kind, index, refusal, 4);
     return true;
 }
 
@@ -216,12 +204,11 @@ int program_main(const struct program_args *program, const void *data)
     args = program;
     if (args->data_size < sizeof(*config) || config->magic != SWITCH_CONFIG_MAGIC)
         fatal("this is no configuration of the switch");
-    int64_t status = sys_mem_map(SLOT_SELF_PD, args->slot[SWITCH_SLOT_STATUS], STATUS_VA, 0,
-                                 SWITCH_STATUS_BYTES, MAP_READ | MAP_WRITE);
-    if (status != OK)
-        fatal("the status memory cannot be mapped: status %lld", (long long)status);
+    struct switch_status *status =
+        map_given(args->slot[SWITCH_SLOT_STATUS], STATUS_VA, SWITCH_STATUS_BYTES,
+                  MAP_READ | MAP_WRITE, "the status memory");
     random_bytes(&seed, sizeof(seed));
-    fabric_init(&fabric, (struct switch_status *)STATUS_VA, seed, time_ns());
+    fabric_init(&fabric, status, seed, time_ns());
     fabric.status->restarts = config->restarts;
     log_line("up, %u restarts", config->restarts);
     for (;;) {
